@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Channel estimation behind one call: LS, and LMMSE with a delay profile chosen by evidence.
+
+The channel is taken as constant over a frame once the tracked phase and slope
+are removed, so every known cell of a carrier is one more look at it.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from semcom_blocks.errors import require_choice
+from semcom_blocks.phy.numerology import Numerology
+
+#: Names that :func:`estimate` takes.
+METHODS = ("ls", "lmmse")
+#: RMS delays, in samples, of the exponential profiles among which the evidence chooses.
+DELAY_SPREADS = (0.0, 0.15, 0.5, 1.0, 2.0, 4.0, 8.0)
+#: Share of power that every profile leaves to any delay within the prefix, so that none excludes.
+ROBUST_SHARE = 1e-3
+
+
+@dataclass(frozen=True)
+class ChannelEstimate:
+    """Channel over the used carriers.
+
+    ``response`` complex64 (n_used,); ``noise_var`` complex noise variance of a
+    cell; ``snr_db`` mean Es/N0 over the carriers; ``delay_spread`` in samples of
+    the profile that was chosen (NaN for LS).
+    """
+
+    response: np.ndarray
+    noise_var: float
+    snr_db: float
+    delay_spread: float
+
+
+def least_squares(
+    received: np.ndarray, reference: np.ndarray, known: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """LS over the known cells of each carrier.
+
+    H[k] = Σ_m conj(X) Y / Σ_m |X|².  ``received``, ``reference`` complex64 and
+    ``known`` bool are (m, n_used).  Returns the estimate complex64 (n_used,), its
+    weight Σ|X|² float32 (n_used,), and the complex noise variance of a cell from
+    the residual, with the degrees of freedom that the fit used taken off.
+    """
+    pilots = np.where(known, reference, 0)
+    weight = np.sum(pilots.real**2 + pilots.imag**2, axis=0)
+    response = np.sum(np.conj(pilots) * received, axis=0) / np.maximum(weight, 1e-12)
+    residual = np.where(known, received - response * pilots, 0)
+    freedom = max(int(np.count_nonzero(known)) - known.shape[1], 1)
+    noise_var = float(np.sum(residual.real**2 + residual.imag**2, dtype=float)) / freedom
+    return response.astype(np.complex64), weight.astype(np.float32), max(noise_var, 1e-12)
+
+
+@lru_cache(maxsize=8)
+def profile_covariances(numerology: Numerology) -> np.ndarray:
+    """Frequency covariances of the exponential profiles, complex128 (profiles, n_used, n_used).
+
+    An exponential profile of RMS delay τ whose mean is moved to zero has
+    R[k, l] = exp(jωτ) / (1 + jωτ) with ω = 2π (k − l) / N.
+    """
+    k = numerology.carriers
+    turn = 2 * np.pi * (k[:, None] - k[None, :]) / numerology.fft_size
+    tau = np.array(DELAY_SPREADS)[:, None, None]
+    exponential = np.exp(1j * turn * tau) / (1 + 1j * turn * tau)
+    uniform = np.sinc(turn * numerology.cp_len / (2 * np.pi))
+    return (1 - ROBUST_SHARE) * exponential + ROBUST_SHARE * uniform
+
+
+def lmmse(
+    response: np.ndarray, error_var: np.ndarray, numerology: Numerology
+) -> tuple[np.ndarray, float]:
+    """Smooth an LS estimate over frequency, complex64 (n_used,) → complex64 (n_used,).
+
+    H = R (R + diag(error_var))⁻¹ H_ls for the profile whose Gaussian evidence
+    −log det C − H_lsᴴ C⁻¹ H_ls is largest (robust LMMSE, Edfors 1998, with the
+    delay spread estimated).  ``error_var`` float (n_used,) is the variance of each
+    LS value.  Also returns the chosen RMS delay in samples.
+    """
+    power = max(float(np.mean(np.abs(response) ** 2) - np.mean(error_var)), 1e-9)
+    # The mean delay shows as a common slope; the profiles are centred on it.
+    lag = np.sum(response[1:] * np.conj(response[:-1]))
+    delay = np.exp(1j * np.angle(lag) * numerology.carriers)
+    centred = (response * np.conj(delay)).astype(np.complex128)
+    covariance = power * profile_covariances(numerology)
+    total = covariance + np.diag(np.maximum(error_var, 1e-9 * power))
+    factor = np.linalg.cholesky(total)
+    white = np.linalg.solve(factor, np.broadcast_to(centred[:, None], (len(total), len(centred), 1)))
+    log_det = 2 * np.log(np.diagonal(factor, axis1=1, axis2=2).real).sum(axis=1)
+    best = int(np.argmax(-log_det - np.sum(np.abs(white[..., 0]) ** 2, axis=1)))
+    smooth = covariance[best] @ np.linalg.solve(total[best], centred)
+    return (smooth * delay).astype(np.complex64), DELAY_SPREADS[best]
+
+
+def estimate(
+    received: np.ndarray,
+    reference: np.ndarray,
+    known: np.ndarray,
+    numerology: Numerology,
+    method: str = "lmmse",
+) -> ChannelEstimate:
+    """Estimate the channel from the known cells of a frame.
+
+    ``received``, ``reference`` complex64 and ``known`` bool are (m, n_used), phase
+    and slope removed.  Raises :class:`ConfigError` for an unknown ``method``.
+    """
+    require_choice("estimator", method, METHODS)
+    response, weight, noise_var = least_squares(received, reference, known)
+    spread = float("nan")
+    if method == "lmmse":
+        error_var = noise_var / np.maximum(weight, 1e-12)
+        response, spread = lmmse(response, error_var.astype(float), numerology)
+    power = float(np.mean(response.real**2 + response.imag**2))
+    if method == "ls":
+        power = max(power - noise_var / float(np.mean(weight)), 1e-12)
+    return ChannelEstimate(response, noise_var, float(10 * np.log10(power / noise_var)), spread)

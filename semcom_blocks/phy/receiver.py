@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The receive chain behind the synchroniser, stage by stage and as one call.
+
+The GNU Radio blocks call the same stages one by one; a test holds both ways to
+identical output.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from semcom_blocks.phy import equalizer, estimators
+from semcom_blocks.phy.demodulator import long_starts, symbol_starts, to_grid
+from semcom_blocks.phy.equalizer import Equalized
+from semcom_blocks.phy.estimators import ChannelEstimate
+from semcom_blocks.phy.grid import FrameLayout
+from semcom_blocks.phy.header import FrameHeader
+from semcom_blocks.phy.measure import evm_db
+from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.phy.payload import Payload, extract
+from semcom_blocks.phy.preamble import long_spectrum
+from semcom_blocks.phy.sync import Capture
+from semcom_blocks.phy.tracking import track
+
+#: Timing drift over a frame, in samples, from which single windows are shifted.
+SLIP_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class FrameInfo:
+    """All that was measured about a frame; travels with it in the PDU dictionary."""
+
+    job_id: int
+    seq: int
+    snr_db: float
+    cfo_hz: float
+    sro_ppm: float
+    evm_db: float
+    timing_sample: int
+    power_dbfs: float
+    noise_var: float
+    delay_spread: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a plain mapping."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Demodulated:
+    """Grid of a frame with phase and timing drift removed.
+
+    ``long`` complex64 (2, n_used), ``grid`` complex64 (n_symbols, n_used),
+    ``cfo_hz`` in total, ``sro_ppm`` of this frame.
+    """
+
+    long: np.ndarray
+    grid: np.ndarray
+    cfo_hz: float
+    sro_ppm: float
+
+
+@dataclass(frozen=True)
+class ReceivedFrame:
+    """A frame with its payload and measurements."""
+
+    header: FrameHeader
+    payload: Payload
+    channel: ChannelEstimate
+    info: FrameInfo
+
+
+def demodulate(capture: Capture, numerology: Numerology) -> Demodulated:
+    """FFT of a captured frame, tracked by its known cells.
+
+    Where the sampling clocks drift by more than half a sample over the frame, the
+    windows are shifted by whole samples and the frame is transformed again.
+    """
+    num = numerology
+    layout = FrameLayout(num, capture.header)
+    starts = symbol_starts(layout.n_symbols, num)
+    long = to_grid(capture.samples, long_starts(num), capture.cfo_hz, num)
+    reference = np.broadcast_to(long_spectrum(num), long.shape)
+    known = np.ones(long.shape, bool)
+    channel = estimators.estimate(long, reference, known, num).response
+    grid = to_grid(capture.samples, starts, capture.cfo_hz, num)
+    followed = track(grid, channel, layout)
+    late = np.rint(followed.sro_ppm * 1e-6 * starts).astype(int)
+    if abs(followed.sro_ppm) * 1e-6 * starts[-1] > SLIP_THRESHOLD:
+        grid = to_grid(capture.samples, starts, capture.cfo_hz, num, late)
+        followed = track(grid, channel, layout)
+    carriers = num.carriers
+    turn = followed.phase[:, None] + np.outer(followed.slope, carriers)
+    grid *= np.exp(-1j * turn).astype(np.complex64)
+    middle = followed.long_phase + followed.long_slope * carriers
+    # Half a symbol either side of the middle: the residual CFO turns the two long symbols apart.
+    apart = 2 * np.pi * followed.cfo_hz * num.fft_size / num.sample_rate_hz * np.array([-0.5, 0.5])
+    long *= np.exp(-1j * (middle + apart[:, None])).astype(np.complex64)
+    return Demodulated(long, grid, capture.cfo_hz + followed.cfo_hz, followed.sro_ppm)
+
+
+def known_cells(
+    demodulated: Demodulated, layout: FrameLayout
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Long field, header and pilots as one stack for an estimator.
+
+    Returns received complex64, reference complex64 and known bool, each
+    (2 + n_symbols, n_used).
+    """
+    long = np.broadcast_to(long_spectrum(layout.numerology), demodulated.long.shape)
+    return (
+        np.concatenate([demodulated.long, demodulated.grid]),
+        np.concatenate([long, layout.reference]),
+        np.concatenate([np.ones(demodulated.long.shape, bool), layout.known]),
+    )
+
+
+def pilot_evm_db(equalized: Equalized, layout: FrameLayout) -> float:
+    """EVM over the known cells after equalisation, in dB."""
+    known = layout.known
+    return evm_db(equalized.cells[known], layout.reference[known])
+
+
+def receive(
+    capture: Capture,
+    numerology: Numerology,
+    estimator: str = "lmmse",
+    equalizer_method: str = "mmse",
+) -> ReceivedFrame:
+    """Run every stage on a captured frame.
+
+    Raises :class:`ConfigError` for an unknown estimator or equalizer.
+    """
+    layout = FrameLayout(numerology, capture.header)
+    demodulated = demodulate(capture, numerology)
+    stack = known_cells(demodulated, layout)
+    channel = estimators.estimate(*stack, numerology, estimator)
+    equalized = equalizer.equalize(
+        demodulated.grid, channel.response, channel.noise_var, equalizer_method
+    )
+    payload = extract(equalized, layout)
+    info = FrameInfo(
+        job_id=capture.header.job_id,
+        seq=capture.header.seq,
+        snr_db=channel.snr_db,
+        cfo_hz=demodulated.cfo_hz,
+        sro_ppm=demodulated.sro_ppm,
+        evm_db=pilot_evm_db(equalized, layout),
+        timing_sample=capture.start_sample,
+        power_dbfs=capture.power_dbfs,
+        noise_var=channel.noise_var,
+        delay_spread=channel.delay_spread,
+    )
+    return ReceivedFrame(capture.header, payload, channel, info)

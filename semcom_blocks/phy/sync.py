@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cut frames out of an endless stream of samples.
+
+    SEARCH --candidate--> CONFIRM --long field, header CRC--> COLLECT --all samples--> SEARCH
+                             └──────────── neither matches ───────────────────────────────┘
+
+Every step looks at a stretch of fixed length from an absolute position and runs
+only once that stretch is there, so the frames found do not depend on how the
+stream was cut into pieces.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from semcom_blocks.errors import ConfigError, LinkError
+from semcom_blocks.phy import acquire, detect
+from semcom_blocks.phy.demodulator import long_starts, symbol_starts, to_grid
+from semcom_blocks.phy.estimators import least_squares, lmmse
+from semcom_blocks.phy.grid import FrameLayout, pilot_values
+from semcom_blocks.phy.header import FrameHeader, decode_header, header_symbols
+from semcom_blocks.phy.measure import mean_power, to_db
+from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.phy.preamble import long_spectrum, short_len
+from semcom_blocks.phy.tracking import dominant_frequency
+
+#: Positions scanned at a time: large enough for NumPy, small enough to stay in the cache.
+SCAN_BLOCK = 4096
+#: Sampling-rate offset for which a capture carries spare samples at its end.
+SPARE_SRO = 150e-6
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One frame cut out of the stream.
+
+    ``samples`` complex64 start at the window of the first long symbol and are not
+    frequency-corrected; ``start_sample`` is that position in the stream;
+    ``cfo_hz`` is refined by the header; ``power_dbfs`` is relative to 1.0.
+    """
+
+    samples: np.ndarray
+    start_sample: int
+    cfo_hz: float
+    header: FrameHeader
+    power_dbfs: float
+
+
+@dataclass
+class SyncCounters:
+    """What the synchroniser saw."""
+
+    samples: int = 0
+    candidates: int = 0
+    confirmed: int = 0
+    headers_bad: int = 0
+    frames: int = 0
+
+
+class FrameSync:
+    """Streaming frame synchroniser; see the module's state table."""
+
+    def __init__(self, numerology: Numerology) -> None:
+        self.numerology = numerology
+        self.counters = SyncCounters()
+        self._pieces: deque[np.ndarray] = deque()
+        self._buffer = np.zeros(0, np.complex64)
+        self._base = 0
+        self._available = 0
+        self._scan = 0
+        self._candidates: deque[detect.Candidate] = deque()
+        self._scan_end = 0
+        self._pending: tuple[acquire.Acquisition, float, FrameHeader, int] | None = None
+
+    def push(self, samples: np.ndarray) -> list[Capture]:
+        """Take samples complex64 (n,), any n; return the frames that became complete."""
+        self.counters.samples += len(samples)
+        self._available += len(samples)
+        self._pieces.append(np.array(samples, np.complex64))
+        captures = []
+        while (capture := self._step()) is not None:
+            if isinstance(capture, Capture):
+                captures.append(capture)
+        return captures
+
+    def flush(self) -> list[Capture]:
+        """End of the stream: pad with silence so that the last frame is not held back."""
+        pad = SCAN_BLOCK + detect.lookahead(self.numerology) + acquire.extent(self.numerology)
+        captures = self.push(np.zeros(2 * pad, np.complex64))
+        self.counters.samples -= 2 * pad
+        return captures
+
+    # -- state machine -------------------------------------------------------------
+
+    def _step(self) -> Capture | bool | None:
+        """Make one transition: a capture, True for progress, None when samples lack."""
+        if self._pending is not None:
+            return self._collect()
+        if self._candidates:
+            return self._confirm()
+        return self._search()
+
+    def _view(self, start: int, stop: int) -> np.ndarray | None:
+        """Samples of absolute positions start … stop, or None if not all are there yet."""
+        if self._available < stop:
+            return None
+        if self._base + len(self._buffer) < stop:
+            keep = self._buffer[max(0, self._keep_from() - self._base) :]
+            self._base = self._base + len(self._buffer) - len(keep)
+            self._buffer = np.concatenate([keep, *self._pieces])
+            self._pieces.clear()
+        start = max(start, self._base)
+        return self._buffer[start - self._base : stop - self._base]
+
+    def _keep_from(self) -> int:
+        """Oldest position that any state may still look at."""
+        oldest = self._scan
+        if self._candidates:
+            oldest = min(oldest, self._candidates[0].position)
+        if self._pending is not None:
+            oldest = min(oldest, self._pending[0].long_position)
+        return oldest - 2 * short_len(self.numerology)
+
+    def _search(self) -> bool | None:
+        num = self.numerology
+        stop = self._scan + SCAN_BLOCK + detect.lookahead(num)
+        window = self._view(self._scan, stop)
+        if window is None:
+            return None
+        for found in detect.find_candidates(window, SCAN_BLOCK, num):
+            self._candidates.append(detect.Candidate(self._scan + found.position, found.cfo_hz))
+        self._scan_end = self._scan + SCAN_BLOCK
+        if not self._candidates:
+            self._scan = self._scan_end
+        return True
+
+    def _confirm(self) -> bool | None:
+        num = self.numerology
+        candidate = self._candidates[0]
+        n_header = header_symbols(num)
+        header_len = 2 * num.fft_size + num.cp_len + n_header * num.symbol_len
+        stop = candidate.position + acquire.extent(num) + header_len
+        window = self._view(candidate.position, stop)
+        if window is None:
+            return None
+        self.counters.candidates += 1
+        self._candidates.popleft()
+        acquisition = acquire.confirm(window, candidate.position, candidate, num)
+        if acquisition is not None:
+            self.counters.confirmed += 1
+            offset = acquisition.long_position - candidate.position
+            if offset >= 0 and self._read_header(window[offset:], acquisition):
+                self._candidates.clear()
+                return True
+            self.counters.headers_bad += 1
+        if not self._candidates:
+            self._scan = self._scan_end
+        return True
+
+    def _read_header(self, samples: np.ndarray, acquisition: acquire.Acquisition) -> bool:
+        try:
+            header, cfo_hz = read_header(samples, acquisition.cfo_hz, self.numerology)
+            layout = FrameLayout(self.numerology, header)
+        except (LinkError, ConfigError):
+            return False
+        body = int(symbol_starts(layout.n_symbols, self.numerology)[-1] + self.numerology.fft_size)
+        self._pending = (acquisition, cfo_hz, header, body)
+        return True
+
+    def _collect(self) -> Capture | None:
+        assert self._pending is not None
+        acquisition, cfo_hz, header, body = self._pending
+        start = acquisition.long_position
+        spare = acquire.backoff(self.numerology) + int(np.ceil(body * SPARE_SRO))
+        samples = self._view(start, start + body + spare)
+        if samples is None:
+            return None
+        self.counters.frames += 1
+        self._pending = None
+        # The next frame may follow at once; its short field has two periods to spare.
+        self._scan = self._scan_end = start + body
+        return Capture(samples.copy(), start, cfo_hz, header, to_db(mean_power(samples[:body])))
+
+
+def iterate(sync: FrameSync, chunks: Iterator[np.ndarray]) -> Iterator[Capture]:
+    """Run a synchroniser over chunks of samples, then flush it."""
+    for chunk in chunks:
+        yield from sync.push(chunk)
+    yield from sync.flush()
+
+
+def read_header(
+    samples: np.ndarray, cfo_hz: float, numerology: Numerology
+) -> tuple[FrameHeader, float]:
+    """Decode the header that follows a long field.
+
+    ``samples`` complex64 start at the window of the first long symbol.  Returns
+    the header and the CFO refined by its comb pilots; raises :class:`LinkError`.
+    """
+    num = numerology
+    long = to_grid(samples, long_starts(num), cfo_hz, num)
+    reference = np.broadcast_to(long_spectrum(num), long.shape)
+    response, weight, noise_var = least_squares(long, reference, np.ones(long.shape, bool))
+    response, _ = lmmse(response, noise_var / weight.astype(float), num)
+    n_header = header_symbols(num)
+    grid = to_grid(samples, symbol_starts(n_header, num), cfo_hz, num)
+    comb = num.comb_index
+    pilots = pilot_values(num, n_header)[:, comb]
+    steady = np.sum(grid[:, comb] * np.conj(response[comb] * pilots), axis=1)
+    rate = dominant_frequency(steady)
+    index = np.arange(n_header)
+    turned = steady * np.exp(-2j * np.pi * rate * index)
+    phase = np.angle(turned.sum()) + 2 * np.pi * rate * index
+    grid *= np.exp(-1j * phase).astype(np.complex64)[:, None]
+    matched = grid[:, num.data_index] * np.conj(response[num.data_index])
+    header = decode_header(matched.reshape(-1), np.float32(1.0 / noise_var))
+    return header, cfo_hz + rate * num.sample_rate_hz / num.symbol_len
