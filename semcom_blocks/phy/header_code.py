@@ -45,7 +45,7 @@ def encode(bits: ArrayLike) -> NDArray[np.uint8]:
         raise ConfigError(f"bits span {bits.min()} to {bits.max()}, permitted: 0 and 1")
     n_blocks = bits.shape[-1] // INFO_BITS
     blocks = bits.astype(np.uint8).reshape(*bits.shape[:-1], n_blocks, INFO_BITS)
-    code = (blocks @ GENERATOR) & 1  # at most 6 ones are added: no overflow
+    code = (blocks @ GENERATOR) % np.uint8(2)  # at most 6 ones are added: no overflow
     return code.reshape(*bits.shape[:-1], n_blocks * CODE_BITS)
 
 
