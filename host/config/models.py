@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The description of a run as frozen pydantic models, units in every name.
+
+A run is: one picture and one prompt, a codec, a link, two radios, a channel, the
+seed of everything random in it, and where the processes find each other.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from semcom_blocks.phy.numerology import Numerology
+
+RADIO_SIM = "sim"
+RADIO_FILE_PREFIX = "file:"
+RADIO_SPECS = "sim, file:PATH"
+
+SEED_MAX = 2**31 - 1  # fits every generator that a run seeds, and a signed 32-bit block parameter
+PORT_LOW = 1024  # below it a port needs privileges
+PORT_HIGH = 65535
+
+Port = Annotated[int, Field(ge=PORT_LOW, le=PORT_HIGH)]
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]{1,253}$|^\*$")]
+
+
+class Frozen(BaseModel):
+    """Validated once, never changed; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ChannelConfig(Frozen):
+    """The software channel between two simulated radios."""
+
+    # "none" leaves the samples as they were sent.
+    model: Literal["awgn", "rayleigh", "multipath", "none"] = "awgn"
+    # Es/N0 per complex data symbol after the FFT.
+    snr_db: float = Field(20.0, ge=-10, le=60)
+    cfo_hz: float = Field(0.0, ge=-100e3, le=100e3)
+    sro_ppm: float = Field(0.0, ge=-100, le=100)
+    # RMS of the exponential power-delay profile; beyond the cyclic prefix carriers interfere.
+    delay_spread_s: float = Field(1e-6, ge=0, le=20e-6)
+    # Two-sided Lorentzian linewidth of the oscillators together.
+    phase_noise_hz: float = Field(0.0, ge=0, le=1e3)
+    iq_gain_db: float = Field(0.0, ge=-6, le=6)
+    iq_phase_deg: float = Field(0.0, ge=-30, le=30)
+    # Relative to the signal's unit average power; -200 is none.
+    dc_dbc: float = Field(-200.0, ge=-200, le=0)
+    # 0 leaves the samples unquantised.
+    adc_bits: int = Field(0, ge=0, le=16)
+
+
+class CodecConfig(Frozen):
+    """What turns the picture into complex symbols."""
+
+    name: Literal["jscc"] = "jscc"
+    # Complex symbols per source value (k/n, n = 3·H·W).
+    rate: Literal["1/24", "1/12", "1/6"] = "1/6"
+
+
+class ArqConfig(Frozen):
+    """Selective repeat of the prompt's packets."""
+
+    # Longest silence before an unacknowledged packet is sent again.
+    ack_timeout_s: float = Field(0.5, ge=0.01, le=60)
+    # Sends of one packet after which the sender gives up.
+    tries: int = Field(16, ge=1, le=100)
+    # Whole time the sender may spend on one prompt.
+    give_up_s: float = Field(30.0, ge=0.1, le=3600)
+
+
+class LinkConfig(Frozen):
+    """How prompt packets are protected."""
+
+    feedback: Literal["none", "zmq"] = "zmq"
+    # How often each packet is sent when there is no feedback.
+    repeats: int = Field(3, ge=1, le=20)
+    arq: ArqConfig = ArqConfig()
+
+
+class RadioConfig(Frozen):
+    """The radio of one or both ends and its receiver."""
+
+    spec: str = Field(RADIO_SIM, description=RADIO_SPECS)
+    sample_rate_hz: float = Field(1e6, ge=1e4, le=100e6)
+    estimator: Literal["ls", "lmmse"] = "lmmse"
+    equalizer: Literal["mmse", "zf"] = "mmse"
+
+    @model_validator(mode="after")
+    def _known_radio(self) -> RadioConfig:
+        is_file = self.spec.startswith(RADIO_FILE_PREFIX) and len(self.spec) > len(
+            RADIO_FILE_PREFIX
+        )
+        if self.spec != RADIO_SIM and not is_file:
+            raise ValueError(f"{self.spec!a} is no radio, permitted: {RADIO_SPECS}")
+        if "\0" in self.spec:
+            raise ValueError(f"{self.spec!a} holds a NUL, permitted: a path without one")
+        return self
+
+    @property
+    def is_sim(self) -> bool:
+        """Whether samples travel over ZMQ through the software channel."""
+        return self.spec == RADIO_SIM
+
+
+class NumerologyConfig(Frozen):
+    """Sizes of the OFDM waveform; ``semcom_blocks.phy.numerology`` checks that they fit."""
+
+    fft_size: int = Numerology.fft_size
+    cp_len: int = Numerology.cp_len
+    n_used: int = Numerology.n_used
+    n_comb: int = Numerology.n_comb
+    block_period: int = Numerology.block_period
+
+    @model_validator(mode="after")
+    def _fits(self) -> NumerologyConfig:
+        Numerology.from_dict(self.model_dump())
+        return self
+
+
+class NetworkConfig(Frozen):
+    """Where the processes meet.
+
+    A command that starts all of them itself (``demo``) takes free ports instead.
+    """
+
+    # Address that this machine's sockets bind; loopback unless asked.
+    bind: Host = Field("127.0.0.1", description="a host name or address")
+    # Machine on which the receiving radio runs, as the sender sees it.
+    peer: Host = Field("127.0.0.1", description="a host name or address")
+    host_port: Port = 5570
+    source_port: Port = 5560
+    sink_port: Port = 5561
+    feedback_port: Port = 5562
+    samples_port: Port = 5563
+
+
+class RunConfig(Frozen):
+    """Everything that decides the outcome of a run."""
+
+    image: str = Field("chelsea", min_length=1, max_length=4096)
+    # None: the picture's own caption, see host.prompts.
+    prompt: str | None = None
+    seed: int = Field(1, ge=0, le=SEED_MAX)
+    channel: ChannelConfig = ChannelConfig()
+    codec: CodecConfig = CodecConfig()
+    link: LinkConfig = LinkConfig()
+    radio: RadioConfig = RadioConfig()
+    numerology: NumerologyConfig = NumerologyConfig()
+    network: NetworkConfig = NetworkConfig()

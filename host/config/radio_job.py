@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one radio process needs to know of a run, as the JSON file it is started with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from host.config.models import NetworkConfig, RunConfig
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """ZMQ addresses of one side, ``tcp://address:port``."""
+
+    source: str
+    sink: str
+    samples: str
+    feedback: str
+
+    @classmethod
+    def of(cls, network: NetworkConfig, role: Literal["tx", "rx"]) -> Endpoints:
+        """The receiver binds samples and feedback, the sender connects to them.
+
+        Source and sink stay on loopback: the host pipeline that talks to them runs
+        beside the radio.
+        """
+        air = network.peer if role == "tx" else network.bind
+        return cls(
+            source=f"tcp://127.0.0.1:{network.source_port}",
+            sink=f"tcp://127.0.0.1:{network.sink_port}",
+            samples=f"tcp://{air}:{network.samples_port}",
+            feedback=f"tcp://{air}:{network.feedback_port}",
+        )
+
+
+def radio_job(run: RunConfig, role: Literal["tx", "rx"]) -> dict[str, Any]:
+    """The dictionary for ``python3 -m semcom_blocks.radio ROLE --config FILE.json``.
+
+    ``channel`` is ``None`` where nothing lies between transmitter and antenna: at the
+    receiver (the simulated channel sits in the sender) and with model ``none``.
+    """
+    channel = None
+    if role == "tx" and run.channel.model != "none":
+        channel = {**run.channel.model_dump(), "seed": run.seed}
+    endpoints = Endpoints.of(run.network, role)
+    return {
+        "role": role,
+        "radio": run.radio.spec,
+        "sample_rate_hz": run.radio.sample_rate_hz,
+        "numerology": run.numerology.model_dump(),
+        "channel": channel,
+        "link": run.link.model_dump(),
+        "endpoints": {
+            "source": endpoints.source,
+            "sink": endpoints.sink,
+            "samples": endpoints.samples,
+            "feedback": endpoints.feedback,
+        },
+        "estimator": run.radio.estimator,
+        "equalizer": run.radio.equalizer,
+    }

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Child processes: started together, watched, and gone when the command is gone."""
+
+from host.supervise.child import Child
+from host.supervise.environment import host_python, radio_python
+from host.supervise.ports import free_ports, require_free_port
+from host.supervise.supervisor import Supervisor
+
+__all__ = [
+    "Child",
+    "Supervisor",
+    "free_ports",
+    "host_python",
+    "radio_python",
+    "require_free_port",
+]

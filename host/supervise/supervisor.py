@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start, watch and end the processes of one command.
+
+``with Supervisor(log_dir) as crew`` guarantees that every child is gone when the
+block is left, by whatever way. A child that ends uninvited is an error that names
+it; a command that waits for anything calls :meth:`Supervisor.check` while it waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from host.supervise.child import Child, Exit
+
+# A flowgraph needs a moment to stop its threads; a stuck one does not get more.
+TERMINATE_GRACE_S = 3.0
+KILL_WAIT_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """The children of one command."""
+
+    def __init__(self, log_dir: Path) -> None:
+        self._log_dir = log_dir
+        self._children: list[Child] = []
+
+    def start(self, name: str, argv: Sequence[str], environment: Mapping[str, str]) -> Child:
+        """Start ``argv`` as child ``name``; its output goes to ``NAME.log``."""
+        log = self._log_dir / f"{name.replace(' ', '-')}.log"
+        child = Child(name, argv, environment, log)
+        self._children.append(child)
+        _log.info("started %s (pid %d)", name, child.pid)
+        return child
+
+    def check(self, may_finish: Sequence[Child] = ()) -> None:
+        """Raise the named error of the first child that ended uninvited.
+
+        Children in ``may_finish`` may end with exit code 0.
+        """
+        for child in self._children:
+            end = child.poll()
+            if end is not None and not (end.code == 0 and child in may_finish):
+                raise child.failure(end)
+
+    def stop(self, child: Child) -> Exit | None:
+        """End one child in order; it is no longer watched."""
+        if child in self._children:
+            self._children.remove(child)
+        return _end([child]).get(child)
+
+    def __enter__(self) -> Supervisor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        children, self._children = self._children, []
+        _end(children)
+
+
+def _end(children: Sequence[Child]) -> dict[Child, Exit | None]:
+    """SIGTERM to all, a shared grace, SIGKILL to the groups of all."""
+    for child in children:
+        child.signal(signal.SIGCONT)  # a stopped process would not see SIGTERM
+        child.signal(signal.SIGTERM)
+    deadline = time.monotonic() + TERMINATE_GRACE_S
+    for child in children:
+        if child.wait(deadline - time.monotonic()) is None:
+            _log.warning("%s ignored SIGTERM for %.0f s: killed", child.name, TERMINATE_GRACE_S)
+    for child in children:
+        child.signal(signal.SIGKILL)  # also what it may have started itself
+    return {child: child.wait(KILL_WAIT_S) for child in children}
