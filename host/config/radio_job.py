@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from host.config.models import NetworkConfig, RunConfig
+from host.config.models import RADIO_FILE_PREFIX, NetworkConfig, RunConfig
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,13 @@ class Endpoints:
         )
 
 
+def _absolute(spec: str) -> str:
+    """The radio runs in another folder than the user, so his path must not be relative."""
+    if not spec.startswith(RADIO_FILE_PREFIX):
+        return spec
+    return RADIO_FILE_PREFIX + str(Path(spec[len(RADIO_FILE_PREFIX) :]).absolute())
+
+
 def radio_job(run: RunConfig, role: Literal["tx", "rx"]) -> dict[str, Any]:
     """The dictionary for ``python3 -m semcom_blocks.radio ROLE --config FILE.json``.
 
@@ -46,7 +54,7 @@ def radio_job(run: RunConfig, role: Literal["tx", "rx"]) -> dict[str, Any]:
     endpoints = Endpoints.of(run.network, role)
     return {
         "role": role,
-        "radio": run.radio.spec,
+        "radio": _absolute(run.radio.spec),
         "sample_rate_hz": run.radio.sample_rate_hz,
         "numerology": run.numerology.model_dump(),
         "channel": channel,

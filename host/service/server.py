@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The socket's side of the service: receive, refuse, queue, reply, count."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import platform
+import queue
+from collections.abc import Callable
+
+import zmq
+
+from host.service.handlers import Handlers
+from host.service.worker import Job, Worker, error_message
+from semcom_blocks.errors import PeerError
+from semcom_blocks.transport import MessageSocket, open_socket
+from semcom_blocks.wire import Message
+
+WAKE_ENDPOINT = "inproc://semcom-service-wake"
+# A reply may be a 48 MB picture to a client that reads; one that does not is dropped.
+REPLY_TIMEOUT_S = 5.0
+POLL_S = 0.1
+REPORTED_PACKAGES = ("numpy", "torch", "torchmetrics", "pyzmq", "msgpack")
+
+_log = logging.getLogger(__name__)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the interpreter and the packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for name in REPORTED_PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+class Server:
+    """Serves on one endpoint until :meth:`stop`.
+
+    ``answered``, ``failed`` and ``refused`` count replies, requests answered with an
+    error, and messages that were no messages.
+    """
+
+    def __init__(self, endpoint: str, handlers: Handlers, *, allow_remote: bool = False) -> None:
+        self._context = zmq.Context()
+        self._stopping = False
+        self._versions = versions()
+        self.answered = 0
+        try:
+            self._wake = self._context.socket(zmq.PULL)
+            self._wake.bind(WAKE_ENDPOINT)
+            self._router = MessageSocket(
+                open_socket(self._context, zmq.ROUTER, bind=endpoint, allow_remote=allow_remote)
+            )
+        except BaseException:
+            self._context.destroy(linger=0)
+            raise
+        self._worker = Worker(self._context, WAKE_ENDPOINT, handlers)
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens, with the port that was chosen for ``*``."""
+        return self._router.endpoint
+
+    def counters(self) -> dict[str, int]:
+        """What happened so far, by kind."""
+        return {
+            "answered": self.answered,
+            "failed": self._worker.failed,
+            "refused": self._router.refused,
+            "dropped": self._router.dropped,
+        }
+
+    def stop(self) -> None:
+        """Let :meth:`serve` return within a tenth of a second; callable from any thread."""
+        self._stopping = True
+
+    def serve(self, prepare: Callable[[], None] = lambda: None) -> None:
+        """Answer until stopped; ``prepare`` runs first, in the worker thread."""
+        self._worker.start(prepare)
+        poller = zmq.Poller()
+        poller.register(self._router.socket, zmq.POLLIN)
+        poller.register(self._wake, zmq.POLLIN)
+        while not self._stopping:
+            ready = dict(poller.poll(POLL_S * 1e3))
+            if self._wake in ready:
+                self._wake.recv()
+                self._send_answers()
+            if self._router.socket in ready:
+                arrived = self._router.receive_from(0)
+                if arrived is not None:
+                    self._accept(*arrived)
+
+    def close(self) -> None:
+        """Close the sockets. The worker thread, if it computes, is left to the process's end."""
+        self._router.close()
+        self._wake.close(linger=0)
+
+    def _accept(self, identity: bytes, request: Message) -> None:
+        if request.kind == "ping":
+            meta = {
+                "versions": self._versions,
+                "state": self._worker.state,
+                "counters": self.counters(),
+            }
+            self._reply(identity, Message("pong", {**meta, **_identifier(request)}))
+        elif not self._worker.submit(Job(identity, request)):
+            busy = error_message(PeerError("host service is busy, try again"))
+            busy.meta.update(_identifier(request))
+            self._reply(identity, busy)
+
+    def _send_answers(self) -> None:
+        while True:
+            try:
+                identity, answer = self._worker.answers.get_nowait()
+            except queue.Empty:
+                return
+            self._reply(identity, answer)
+
+    def _reply(self, identity: bytes, answer: Message) -> None:
+        try:
+            sent = self._router.send_to(identity, answer, REPLY_TIMEOUT_S)
+        except Exception as error:  # e.g. an answer over the wire's limits: tell the client
+            _log.exception("reply %s cannot be sent", answer.kind)
+            told = error_message(error)
+            told.meta.update(_identifier(answer))
+            sent = self._router.send_to(identity, told, REPLY_TIMEOUT_S)
+        self.answered += sent
+
+
+def _identifier(message: Message) -> dict[str, str]:
+    return {"id": message.meta["id"]} if "id" in message.meta else {}

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The thread that computes, so that the socket's thread always answers."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import zmq
+
+from host.service.handlers import Handlers
+from semcom_blocks.errors import SemcomError
+from semcom_blocks.wire import Message
+
+# A picture's request holds up to 128 MB; more clients than this are told to come back.
+QUEUED_JOBS_MAX = 8
+ERROR_CHARS_MAX = 500
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request and where its answer goes."""
+
+    identity: bytes
+    request: Message
+
+
+def error_message(error: Exception) -> Message:
+    """The reply that tells a client what went wrong: class name and one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    safe = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return Message("error", {"name": type(error).__name__, "text": safe[:ERROR_CHARS_MAX]})
+
+
+class Worker:
+    """Runs jobs one after another in a thread of its own.
+
+    Answers wait in ``answers``; after each one the ``wake`` endpoint (inproc PULL,
+    bound by the owner) gets an empty message.
+    """
+
+    def __init__(self, context: zmq.Context, wake: str, handlers: Handlers) -> None:
+        self.answers: queue.SimpleQueue[tuple[bytes, Message]] = queue.SimpleQueue()
+        self.failed = 0
+        self.state = "warming"
+        self._context = context
+        self._wake = wake
+        self._handlers = handlers
+        self._jobs: queue.Queue[Job] = queue.Queue(QUEUED_JOBS_MAX)
+        # A daemon: torch cannot be interrupted in the middle of a convolution.
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+
+    def start(self, prepare: Callable[[], None]) -> None:
+        """Start the thread; it first calls ``prepare`` and warms the codec up."""
+        self._prepare = prepare
+        self._thread.start()
+
+    def submit(self, job: Job) -> bool:
+        """Queue ``job``; False if the queue is full."""
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            return False
+        return True
+
+    def _run(self) -> None:
+        with self._context.socket(zmq.PUSH) as wake:
+            wake.connect(self._wake)
+            self._warm_up()
+            while True:
+                job = self._jobs.get()
+                answer = self._answer(job.request)
+                identifier = job.request.meta.get("id")
+                if identifier is not None:
+                    answer.meta["id"] = identifier
+                self.answers.put((job.identity, answer))
+                wake.send(b"")
+
+    def _warm_up(self) -> None:
+        try:
+            self._prepare()
+            self._handlers.warm_up()
+            self.state = "ready"
+        except Exception as error:
+            # Not the end: the request that needs the codec will be told the reason,
+            # and weights may appear in the meantime.
+            self.state = "failed"
+            _log.warning("warm-up failed: %s: %s", type(error).__name__, error)
+
+    def _answer(self, request: Message) -> Message:
+        try:
+            return self._handlers.handle(request)
+        except SemcomError as error:
+            self.failed += 1
+            _log.warning("%s refused: %s", request.kind, error)
+            return error_message(error)
+        except Exception as error:
+            # One bad request must not end the service for all others.
+            self.failed += 1
+            _log.exception("%s failed", request.kind)
+            return error_message(error)
