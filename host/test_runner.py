@@ -29,6 +29,8 @@ RADIO_PYTHON = os.environ.get("SEMCOM_RADIO_PYTHON") or "/usr/bin/python3"
 TESTS_FAILED = 1
 NOTHING_COLLECTED = 5
 
+VALUE_OPTIONS = ("-k", "-m", "-p", "-o", "-c", "-W")  # what follows them is no path
+
 HELP = """\
 usage: semcom test [PYTEST ARGUMENT ...]
 
@@ -91,23 +93,26 @@ def foreign(suite: Suite) -> list[Path]:
 
 
 def arguments_for(suite: Suite, arguments: Sequence[str]) -> list[str] | None:
-    """``arguments`` without paths that are foreign to ``suite``; None if that leaves none of them.
+    """``arguments`` without test paths foreign to ``suite``; None if that leaves none of them.
 
     pytest collects a path named on the command line even where it is told to ignore it.
+    Paths become absolute, since both runs take place in the repository's root.
     """
     others = foreign(suite)
-    kept, paths_named, paths_kept = [], 0, 0
-    for argument in arguments:
-        path = Path(argument.split("::")[0])
-        if argument.startswith("-") or not path.exists():
+    kept: list[str] = []
+    named = left = 0
+    for before, argument in zip(("", *arguments), arguments):  # noqa: B905 - one is longer
+        name, separator, node = argument.partition("::")
+        path = Path(name).resolve()
+        of_tests = path.exists() and (path == TESTS or TESTS in path.parents)
+        if before in VALUE_OPTIONS or argument.startswith("-") or not of_tests:
             kept.append(argument)
             continue
-        paths_named += 1
-        path = path.resolve()
+        named += 1
         if not any(path == other or other in path.parents for other in others):
-            paths_kept += 1
-            kept.append(argument)
-    return kept if paths_kept or not paths_named else None
+            left += 1
+            kept.append(f"{path}{separator}{node}")
+    return kept if left or not named else None
 
 
 def tally_of(junit: Path, exit_code: int) -> Tally:
@@ -126,15 +131,18 @@ def tally_of(junit: Path, exit_code: int) -> Tally:
 
 def run_suite(suite: Suite, arguments: Sequence[str]) -> tuple[int, Tally]:
     """Run one suite; return pytest's exit code and the counts."""
+    # The path to the repository comes from pytest's own configuration.
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONSAFEPATH")}
     probe = [suite.python, "-c", f"import {suite.core_module}"]
-    if subprocess.run(probe, cwd=REPO_ROOT, check=False).returncode:
+    if subprocess.run(probe, cwd=REPO_ROOT, env=environment, check=False).returncode:
         print(f"{suite.python} cannot import {suite.core_module}: ./semcom doctor tells more")
         return TESTS_FAILED, Tally(failed=1)
     with tempfile.TemporaryDirectory(prefix="semcom-test-") as folder:
         junit = Path(folder) / "junit.xml"
-        command = [suite.python, "-m", "pytest", f"--junit-xml={junit}", *arguments]
-        exit_code = subprocess.run(command, cwd=REPO_ROOT, check=False).returncode
-        return exit_code, tally_of(junit, exit_code)
+        # Last, so that the counts are ours whatever the arguments say.
+        command = [suite.python, "-m", "pytest", *arguments, f"--junit-xml={junit}"]
+        done = subprocess.run(command, cwd=REPO_ROOT, env=environment, check=False)
+        return done.returncode, tally_of(junit, done.returncode)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -163,4 +171,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # pytest has told its part
+        sys.exit("semcom: tests interrupted")

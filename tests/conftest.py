@@ -7,14 +7,10 @@ import pytest
 
 from host.test_runner import SUITES, foreign
 
-# One of them as a rule; an environment that holds GNU Radio and torch together runs both.
+# One of them as a rule; an environment that holds GNU Radio and torch together runs all.
 present = [suite for suite in SUITES if importlib.util.find_spec(suite.core_module)]
-collect_ignore = [
-    str(path)
-    for suite in SUITES
-    for path in foreign(suite)
-    if not any(path not in foreign(other) for other in present)
-]
+ignored = set.intersection(*(set(foreign(suite)) for suite in present)) if present else set()
+collect_ignore = sorted(map(str, ignored))
 
 
 def pytest_configure(config):
