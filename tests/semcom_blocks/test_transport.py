@@ -181,7 +181,7 @@ def test_receive_and_send_wait_no_longer_than_asked(net):
     start = time.monotonic()
     assert pull.receive(0.0) is None
     assert pull.receive(-1.0) is None
-    assert time.monotonic() - start < 0.1
+    assert time.monotonic() - start < 0.5
     start = time.monotonic()
     assert pull.receive(0.15) is None
     assert not push.send(number(0), 0.15)
@@ -190,10 +190,10 @@ def test_receive_and_send_wait_no_longer_than_asked(net):
 
 
 def test_nothing_is_queued_for_a_peer_that_was_never_there(net):
-    gone = net(zmq.PULL, bind=FREE_PORT)
-    endpoint = gone.endpoint
-    gone.close()
-    assert not net(zmq.PUSH, connect=endpoint).send(number(0), 0.1)
+    with tcp.socket() as held:
+        held.bind(("127.0.0.1", 0))  # held but not listened on: every connection is refused
+        port = held.getsockname()[1]
+        assert not net(zmq.PUSH, connect=f"tcp://127.0.0.1:{port}").send(number(0), 0.1)
 
 
 @pytest.mark.parametrize("timeout_s", [float("nan"), float("inf"), 1e6])
