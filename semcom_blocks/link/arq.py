@@ -43,7 +43,10 @@ whatever their job ids; the CRC-32 over the whole message guards what is left.
 The retransmission timer follows RFC 6298.  Karn's rule (no round trip from an
 ambiguous ack) holds because acks echo the attempt: no ack is ambiguous.  It is restarted by
 every ack that brings news (RFC 6298, 5.3), so packets that only wait in the radio's queue do
-not time out.
+not time out.  It backs off no further than ``initial_rto_s``: doubling answers congestion,
+here loss is noise, and at 30 % loss both ways a message needs some 15 tries within
+``give_up_s`` to fail less than once in 10,000 times.  What protects a slow radio from a
+flood is the small window while the link is silent.
 """
 
 from dataclasses import dataclass
@@ -63,6 +66,12 @@ MAX_REMEMBERED_MESSAGES = 1024
 PARTIAL_EXPIRY_S = 60.0
 #: Most packets in flight; 256 full packets are one second of air time.
 MAX_WINDOW = 256
+#: Most packets that may overtake another before it counts as lost, however often that was
+#: wrong: half a default window, so that losses are found before the timer expires.
+MAX_REORDER_PACKETS = 16
+#: Packets in flight while the link is silent (the timer expired and no ack came since): enough
+#: to find it again, too few to fill the queue of a radio that is only slow.
+PROBE_PACKETS = 8
 #: Longest timer and longest patience that may be asked for, in seconds.
 MAX_RTO_LIMIT_S = 30.0
 MAX_GIVE_UP_S = 3600.0
@@ -76,10 +85,10 @@ class ArqConfig:
 
     ``window``: most packets in flight, 1 … 256.
     ``payload_bytes``: bytes of a message in each packet, 8 … 240.
-    ``initial_rto_s``, ``min_rto_s``, ``max_rto_s``: retransmission timeout in seconds; the floor
-    is one frame's time, the ceiling keeps several tries within ``give_up_s``.
-    ``reorder_packets``: a packet is lost when one sent that much later was acknowledged, 1 … 64;
-    3 as in RFC 5681.
+    ``initial_rto_s``, ``min_rto_s``, ``max_rto_s``: retransmission timeout in seconds before the
+    first ack, and its bounds after; backing off ends at the initial one.
+    ``reorder_packets``: a packet is lost when one sent that much later was acknowledged, 1 … 16;
+    3 as in RFC 5681.  It is where the sender begins; it grows with the reordering that is seen.
     ``give_up_s``: seconds from submit to :class:`MessageFailed`, 0.1 … 3600.
     ``max_attempts``: transmissions of one packet before :class:`MessageFailed`, 1 … 255.
     ``feedback``: False where no ack can come back; then each packet is sent ``repeats``
@@ -103,7 +112,7 @@ class ArqConfig:
         for name, low, high in (
             ("window", 1, MAX_WINDOW),
             ("payload_bytes", 8, MAX_PAYLOAD_BYTES),
-            ("reorder_packets", 1, 64),
+            ("reorder_packets", 1, MAX_REORDER_PACKETS),
             ("max_attempts", 1, MAX_ATTEMPT),
             ("repeats", 1, MAX_REPEATS),
         ):

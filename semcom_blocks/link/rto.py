@@ -15,6 +15,7 @@ class RtoEstimator:
     """Adaptive timeout in seconds; :attr:`rto_s` is what to wait now."""
 
     def __init__(self, initial_s: float, min_s: float, max_s: float) -> None:
+        self._initial_s = initial_s
         self._min_s = min_s
         self._max_s = max_s
         self._srtt_s: float | None = None
@@ -38,5 +39,5 @@ class RtoEstimator:
         self.rto_s = min(max(wanted_s, self._min_s), self._max_s)
 
     def back_off(self) -> None:
-        """The timer expired: wait twice as long next time."""
-        self.rto_s = min(2 * self.rto_s, self._max_s)
+        """The timer expired: wait twice as long next time, within the initial timeout."""
+        self.rto_s = max(self.rto_s, min(2 * self.rto_s, self._initial_s))

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from semcom_blocks.errors import ConfigError, LinkError, require_range
 from semcom_blocks.link.arq import (
     MAX_QUEUED_MESSAGES,
+    MAX_REORDER_PACKETS,
+    MAX_WINDOW,
+    PROBE_PACKETS,
     ArqConfig,
     Event,
     MessageDelivered,
@@ -72,6 +75,8 @@ class ArqSender:
         self._in_flight: dict[int, _Fragment] = {}  # by order of transmission, oldest first
         self._next_order = 0
         self._highest_acked_order = -1
+        self._reorder_packets = config.reorder_packets
+        self._silent = False  # the timer expired, and no ack came since
         self._progress_s = -math.inf
         self._now_s = -math.inf
         self._counters: Counter[str] = Counter()
@@ -163,6 +168,7 @@ class ArqSender:
             self._counters["acks_conflicting"] += 1
             return ()
         self._counters["acks_received"] += 1
+        self._silent = False
         self._take_echo(job.fragments[ack.index], ack.attempt)
 
         events: list[Event] = []
@@ -197,6 +203,7 @@ class ArqSender:
                 if fragment.sent_s[-1] + self._rto.rto_s <= self._now_s:
                     self._lose(self._in_flight.pop(order))
             self._rto.back_off()
+            self._silent = True
         events += self._fill_window()
         return tuple(events)
 
@@ -222,6 +229,9 @@ class ArqSender:
         if attempt <= len(fragment.orders):
             self._rto.sample(self._now_s - fragment.sent_s[attempt - 1])
             order = fragment.orders[attempt - 1]
+            # Not lost but overtaken: be that much more patient from now on, as RFC 8985, 6.2.
+            overtaken_by = min(self._highest_acked_order - order, MAX_REORDER_PACKETS - 1)
+            self._reorder_packets = max(self._reorder_packets, overtaken_by + 1)
             self._highest_acked_order = max(self._highest_acked_order, order)
 
     def _mark_done(self, fragment: _Fragment) -> None:
@@ -234,7 +244,7 @@ class ArqSender:
 
     def _detect_losses(self) -> None:
         """Fast retransmit: whatever was overtaken by ``reorder_packets`` is lost."""
-        newest_lost = self._highest_acked_order - self._config.reorder_packets
+        newest_lost = self._highest_acked_order - self._reorder_packets
         while self._in_flight:
             order = next(iter(self._in_flight))
             if order > newest_lost:
@@ -259,7 +269,8 @@ class ArqSender:
 
     def _fill_window(self) -> list[Event]:
         events: list[Event] = []
-        while len(self._in_flight) < self._config.window:
+        window = min(self._config.window, PROBE_PACKETS if self._silent else MAX_WINDOW)
+        while len(self._in_flight) < window:
             fragment = self._next_fragment()
             if fragment is None:
                 break
