@@ -27,6 +27,8 @@ PATH_THRESHOLD = 0.12
 SPREAD_THRESHOLD = 0.5
 #: A path this much weaker than the strongest still counts as the first one (−10 dB).
 FIRST_PATH_RATIO = 0.1
+#: … unless noise alone could be that strong: M exceeds 6.5 times its mean at 3e-5 per position.
+FIRST_PATH_NOISE = 6.5
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,13 @@ def confirm(
     if column[peak] < PATH_THRESHOLD and spread[:, best].max() < SPREAD_THRESHOLD:
         return None
     early = max(0, peak - numerology.cp_len + 1)
-    path = early + int(np.argmax(column[early : peak + 1] >= FIRST_PATH_RATIO * column[peak]))
+    # What no path explains is noise, and that has M = 1/N of its share in the mean.
+    noise = max(0.0, 1.0 - float(spread[:, best].max())) / size
+    weakest = max(FIRST_PATH_RATIO * column[peak], FIRST_PATH_NOISE * noise)
+    path = early + int(np.argmax(column[early : peak + 1] >= min(weakest, column[peak])))
     taps = slice(path, path + numerology.cp_len)
     phase = np.angle(np.sum(np.conj(first[taps, best]) * second[taps, best]))
     cfo_hz = (
-        candidate.cfo_hz
-        + (INTEGER_OFFSETS[best] + phase / (2 * np.pi)) * numerology.spacing_hz
+        candidate.cfo_hz + (INTEGER_OFFSETS[best] + phase / (2 * np.pi)) * numerology.spacing_hz
     )
     return Acquisition(start + path - backoff(numerology), float(cfo_hz), float(column[peak]))

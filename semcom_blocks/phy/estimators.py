@@ -88,7 +88,9 @@ def lmmse(
     covariance = power * profile_covariances(numerology)
     total = covariance + np.diag(np.maximum(error_var, 1e-9 * power))
     factor = np.linalg.cholesky(total)
-    white = np.linalg.solve(factor, np.broadcast_to(centred[:, None], (len(total), len(centred), 1)))
+    white = np.linalg.solve(
+        factor, np.broadcast_to(centred[:, None], (len(total), len(centred), 1))
+    )
     log_det = 2 * np.log(np.diagonal(factor, axis1=1, axis2=2).real).sum(axis=1)
     best = int(np.argmax(-log_det - np.sum(np.abs(white[..., 0]) ** 2, axis=1)))
     smooth = covariance[best] @ np.linalg.solve(total[best], centred)

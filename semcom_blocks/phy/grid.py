@@ -49,7 +49,9 @@ class FrameLayout:
 
     def __post_init__(self) -> None:
         if self.n_samples > MAX_FRAME_SAMPLES:
-            raise ConfigError(f"frame is {self.n_samples} samples, permitted: 1 to {MAX_FRAME_SAMPLES}")
+            raise ConfigError(
+                f"frame is {self.n_samples} samples, permitted: 1 to {MAX_FRAME_SAMPLES}"
+            )
 
     @cached_property
     def n_header(self) -> int:

@@ -51,7 +51,9 @@ class Numerology:
         known = {f.name for f in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
-            raise ConfigError(f"numerology has unknown key {unknown[0]!r}, permitted: {sorted(known)}")
+            raise ConfigError(
+                f"numerology has unknown key {unknown[0]!r}, permitted: {sorted(known)}"
+            )
         return cls(**values)
 
     @property

@@ -17,31 +17,35 @@ class Payload:
 
     ``digital`` are the decoded bytes (not yet checked: the packet has its own
     CRC-32), ``analog`` complex64 (n,) with the complex error variance of each
-    symbol, ``noise_var`` float32 (n,).
+    symbol, ``noise_var`` float32 (n,); ``symbols`` complex64 are the equalised
+    digital symbols, for displays.
     """
 
     digital: bytes
     analog: np.ndarray
     noise_var: np.ndarray
+    symbols: np.ndarray
 
 
 def extract(equalized: Equalized, layout: FrameLayout) -> Payload:
     """De-interleave, demap and decode the payload cells of a frame."""
     num, header = layout.numerology, layout.header
     if layout.n_cells == 0:
-        return Payload(b"", np.zeros(0, np.complex64), np.zeros(0, np.float32))
+        empty = np.zeros(0, np.complex64)
+        return Payload(b"", empty, np.zeros(0, np.float32), empty)
     rows = layout.data_rows
     symbols = deinterleave(equalized.cells[rows[:, None], num.data_index].reshape(-1))
     carrier = num.data_index[permutation(layout.n_cells) % num.n_data]
     stop = layout.n_digital + header.analog_symbols
-    digital = b""
+    digital, points = b"", symbols[: layout.n_digital]
     if header.digital_bytes:
         gain = equalized.gain[carrier[: layout.n_digital]]
         # Without the bias of the MMSE gain the error is the noise alone.
         noise = equalized.noise_var[carrier[: layout.n_digital]] - (1 - gain) ** 2
         noise = np.maximum(noise / gain**2, np.float32(1e-9))
-        llr = qam.demodulate(symbols[: layout.n_digital] / gain, noise, header.bits_per_symbol)
+        points = points / gain
+        llr = qam.demodulate(points, noise, header.bits_per_symbol)
         coded = coding.coded_length(8 * header.digital_bytes)
         digital = np.packbits(coding.decode(llr[:coded])).tobytes()
     analog = slice(layout.n_digital, stop)
-    return Payload(digital, symbols[analog], equalized.noise_var[carrier[analog]])
+    return Payload(digital, symbols[analog], equalized.noise_var[carrier[analog]], points)

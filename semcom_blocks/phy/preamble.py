@@ -19,6 +19,8 @@ from semcom_blocks.phy.pn import pn_qpsk
 
 #: Periods of the short field: eight for the correlation window, two for timing slack.
 SHORT_PERIODS = 10
+#: Long symbols: two, so that their phase difference gives the CFO.
+LONG_SYMBOLS = 2
 #: Pseudo-noise offsets that are searched for the symbol of lowest peak power.
 CANDIDATE_OFFSETS = 512
 
@@ -40,7 +42,7 @@ def long_start(numerology: Numerology) -> int:
 
 def preamble_len(numerology: Numerology) -> int:
     """Samples of the whole preamble."""
-    return long_start(numerology) + 2 * numerology.fft_size
+    return long_start(numerology) + LONG_SYMBOLS * numerology.fft_size
 
 
 def _lowest_peak(numerology: Numerology, index: np.ndarray) -> np.ndarray:

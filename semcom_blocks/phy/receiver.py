@@ -19,7 +19,7 @@ from semcom_blocks.phy.header import FrameHeader
 from semcom_blocks.phy.measure import evm_db
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.payload import Payload, extract
-from semcom_blocks.phy.preamble import long_spectrum
+from semcom_blocks.phy.preamble import LONG_SYMBOLS, long_spectrum
 from semcom_blocks.phy.sync import Capture
 from semcom_blocks.phy.tracking import track
 
@@ -100,20 +100,15 @@ def demodulate(capture: Capture, numerology: Numerology) -> Demodulated:
     return Demodulated(long, grid, capture.cfo_hz + followed.cfo_hz, followed.sro_ppm)
 
 
-def known_cells(
-    demodulated: Demodulated, layout: FrameLayout
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def known_stack(layout: FrameLayout) -> tuple[np.ndarray, np.ndarray]:
     """Long field, header and pilots as one stack for an estimator.
 
-    Returns received complex64, reference complex64 and known bool, each
-    (2 + n_symbols, n_used).
+    Returns reference complex64 and known bool, each (2 + n_symbols, n_used).
     """
-    long = np.broadcast_to(long_spectrum(layout.numerology), demodulated.long.shape)
-    return (
-        np.concatenate([demodulated.long, demodulated.grid]),
-        np.concatenate([long, layout.reference]),
-        np.concatenate([np.ones(demodulated.long.shape, bool), layout.known]),
-    )
+    num = layout.numerology
+    long = np.broadcast_to(long_spectrum(num), (LONG_SYMBOLS, num.n_used))
+    known = np.ones((LONG_SYMBOLS, num.n_used), bool)
+    return np.concatenate([long, layout.reference]), np.concatenate([known, layout.known])
 
 
 def pilot_evm_db(equalized: Equalized, layout: FrameLayout) -> float:
@@ -134,8 +129,9 @@ def receive(
     """
     layout = FrameLayout(numerology, capture.header)
     demodulated = demodulate(capture, numerology)
-    stack = known_cells(demodulated, layout)
-    channel = estimators.estimate(*stack, numerology, estimator)
+    reference, known = known_stack(layout)
+    received = np.concatenate([demodulated.long, demodulated.grid])
+    channel = estimators.estimate(received, reference, known, numerology, estimator)
     equalized = equalizer.equalize(
         demodulated.grid, channel.response, channel.noise_var, equalizer_method
     )

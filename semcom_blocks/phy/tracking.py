@@ -19,6 +19,9 @@ from semcom_blocks.phy.numerology import Numerology
 
 #: Half width in symbols of the smoothing of the common phase: 17·n_comb pilots cost 0.03 dB.
 PHASE_HALF_WINDOW = 8
+#: Passes over the slope.  The first compares the halves of the band, each added up as a whole,
+#: which is crude where the drift turns a half by more than a cycle; the others see what is left.
+SLOPE_PASSES = 3
 #: Largest sampling-rate offset that is searched for.
 MAX_SRO = 250e-6
 
@@ -110,10 +113,15 @@ def track(grid: np.ndarray, channel: np.ndarray, layout: FrameLayout) -> Track:
     model = channel * layout.reference * layout.known
     products = grid * np.conj(model)
     weight = np.abs(model) ** 2
-    offset, step = _fit_slope(products, weight, num)
     index = np.arange(layout.n_symbols)
-    slope = offset + step * index
-    turned = (products * np.exp(-1j * np.outer(slope, num.carriers)).astype(np.complex64)).sum(1)
+    offset = step = 0.0
+    level = products
+    for _ in range(SLOPE_PASSES):
+        more = _fit_slope(level, weight, num)
+        offset, step = offset + more[0], step + more[1]
+        slope = offset + step * index
+        level = products * np.exp(-1j * np.outer(slope, num.carriers)).astype(np.complex64)
+    turned = level.sum(axis=1)
     rate = dominant_frequency(_balanced(turned))
     steady = turned * np.exp(-2j * np.pi * rate * index)
     window = np.ones(min(2 * PHASE_HALF_WINDOW + 1, 2 * len(index) - 1))

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Acknowledgements out of band: the feedback path ``zmq``."""
+
+import threading
+from typing import Any
+
+import numpy as np
+import zmq
+
+from semcom_blocks import transport
+from semcom_blocks.gr.base import PduBlock
+from semcom_blocks.wire import Message
+
+#: How long the receiving thread waits before it looks whether to stop.
+WAIT_S = 0.05
+
+
+class FeedbackSink(PduBlock):
+    """``ack`` in (u8); PUSH bound at ``endpoint``.  Old acks are dropped when nobody takes them."""
+
+    def __init__(self, endpoint: str = "tcp://127.0.0.1:5562", allow_remote: bool = False) -> None:
+        super().__init__("Feedback Sink", {"ack": self._on_ack})
+        socket = transport.open_socket(
+            zmq.Context.instance(), zmq.PUSH, bind=endpoint, allow_remote=allow_remote
+        )
+        self._socket = transport.MessageSocket(socket)
+        self._sender = transport.BoundedSender(self._socket, max_messages=64)
+
+    def stop(self) -> bool:
+        """Close the socket."""
+        self._socket.close(linger_s=0.2)
+        return super().stop()
+
+    def _on_ack(self, _meta: dict[str, Any], data: np.ndarray) -> None:
+        self._sender.push(Message("ack", {}, {"data": data}))
+
+
+class FeedbackSource(PduBlock):
+    """``ack`` out (u8); PULL connected to ``endpoint``."""
+
+    def __init__(self, endpoint: str = "tcp://127.0.0.1:5562") -> None:
+        super().__init__("Feedback Source", {}, ("ack",))
+        socket = transport.open_socket(zmq.Context.instance(), zmq.PULL, connect=endpoint)
+        self._socket = transport.MessageSocket(socket)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="feedback", daemon=True)
+
+    def start(self) -> bool:
+        """Begin to receive."""
+        self._thread.start()
+        return super().start()
+
+    def stop(self) -> bool:
+        """Stop receiving and close the socket."""
+        self._stop.set()
+        self._thread.join()
+        return super().stop()
+
+    def _serve(self) -> None:
+        with self._socket as socket:
+            while not self._stop.is_set():
+                message = socket.receive(WAIT_S)
+                if message is None:
+                    continue
+                data = message.arrays.get("data")
+                if message.kind != "ack" or data is None or data.dtype != np.uint8:
+                    socket.refused += 1
+                    continue
+                self.publish("ack", {}, data.reshape(-1))

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""OFDM Modulator: grids in, an endless stream of bursts out."""
+
+import time
+from collections import deque
+from typing import Any
+
+import numpy as np
+import pmt
+from gnuradio import gr
+
+from semcom_blocks.gr import pdu
+from semcom_blocks.phy.header import FrameHeader
+from semcom_blocks.phy.measure import mean_power, papr_db
+from semcom_blocks.phy.modulator import TransmitLevel, modulate
+from semcom_blocks.phy.numerology import Numerology
+
+#: Zero samples around a burst, so that a receiver that works in blocks sees its end.
+DEFAULT_GAP_SAMPLES = 12_000
+#: Wait when there is nothing to send; the scheduler calls again at once.
+IDLE_S = 0.002
+
+
+class OfdmModulator(gr.sync_block):
+    """Ports: ``grid`` in (c32 PDU), stream out, ``status`` out.
+
+    Tags: ``tx_sob`` and ``tx_eob`` around a burst, ``frame`` at the start of each
+    frame, ``job_end`` (job number) on the last sample of a job.  Retransmissions
+    (``urgent``) overtake what waits.
+    """
+
+    def __init__(
+        self,
+        numerology: Numerology | None = None,
+        power: float = 1.0,
+        papr_limit_db: float | None = None,
+        gap_samples: int = DEFAULT_GAP_SAMPLES,
+    ) -> None:
+        gr.sync_block.__init__(self, "OFDM Modulator", in_sig=None, out_sig=[np.complex64])
+        self._numerology = numerology or Numerology()
+        self._level = TransmitLevel(power, papr_limit_db)
+        self._gap = np.zeros(gap_samples, np.complex64)
+        self._waiting: deque[tuple[dict[str, Any], np.ndarray]] = deque()
+        self._pieces: deque[tuple[np.ndarray, list[tuple[int, str, Any]]]] = deque()
+        self._in_burst = False
+        self.message_port_register_in(pmt.intern("grid"))
+        self.message_port_register_out(pmt.intern("status"))
+        self.set_msg_handler(pmt.intern("grid"), self._on_grid)
+
+    def _on_grid(self, message: Any) -> None:
+        meta, vector = pdu.parse(message)
+        if meta.get("urgent"):
+            self._waiting.appendleft((meta, vector))
+        elif len(vector):
+            self._waiting.append((meta, vector))
+
+    def _next_piece(self) -> None:
+        """Modulate one waiting frame, or close the burst with a gap."""
+        if not self._waiting:
+            if self._in_burst:
+                self._in_burst = False
+                self._pieces.append((self._gap, [(0, "tx_eob", True)]))
+            return
+        meta, vector = self._waiting.popleft()
+        header = FrameHeader.from_bytes(meta["header"].tobytes())
+        grid = vector.reshape(-1, self._numerology.n_used)
+        samples = modulate(grid, self._numerology, self._level)
+        tags: list[tuple[int, str, Any]] = [(0, "frame", header.seq)]
+        if not self._in_burst:
+            self._in_burst = True
+            self._pieces.append((self._gap, [(0, "tx_sob", True)]))
+        self._pieces.append((samples, tags))
+        status = {"job_id": header.job_id, "frame_samples": len(samples)}
+        status |= {"power": mean_power(samples), "papr_db": papr_db(samples)}
+        self.message_port_pub(pmt.intern("status"), pdu.make(status))
+        if meta.get("job_end"):
+            self._in_burst = False
+            last = len(self._gap) - 1
+            self._pieces.append(
+                (self._gap, [(0, "tx_eob", True), (last, "job_end", header.job_id)])
+            )
+
+    def work(self, input_items: list[Any], output_items: list[np.ndarray]) -> int:
+        """Fill the output with what there is; see :meth:`gr.sync_block.work`."""
+        out, done = output_items[0], 0
+        while done < len(out):
+            if not self._pieces:
+                self._next_piece()
+            if not self._pieces:
+                break
+            samples, tags = self._pieces.popleft()
+            n = min(len(samples), len(out) - done)
+            out[done : done + n] = samples[:n]
+            at = self.nitems_written(0) + done
+            for offset, key, value in tags:
+                if offset < n:
+                    self.add_item_tag(0, at + offset, pmt.intern(key), pmt.to_pmt(value))
+            if n < len(samples):
+                rest = [(offset - n, key, value) for offset, key, value in tags if offset >= n]
+                self._pieces.appendleft((samples[n:], rest))
+            done += n
+        if done == 0:
+            time.sleep(IDLE_S)
+        return done

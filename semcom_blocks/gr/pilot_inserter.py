@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pilot Inserter: pairs packets with analog symbols and fills the resource grid of each frame."""
+
+from typing import Any
+
+import numpy as np
+
+from semcom_blocks.gr.base import PduBlock
+from semcom_blocks.phy.framer import DEFAULT_ANALOG_PER_FRAME, Frame, Framer
+from semcom_blocks.phy.grid import FrameLayout, build_grid
+from semcom_blocks.phy.numerology import Numerology
+
+
+class PilotInserter(PduBlock):
+    """Ports: ``packets`` in (u8), ``analog`` in (c32), ``grid`` out (c32), ``status`` out.
+
+    Analog symbols wait for the first packets of their job, so that both share frames.
+    """
+
+    def __init__(
+        self,
+        numerology: Numerology | None = None,
+        analog_per_frame: int = DEFAULT_ANALOG_PER_FRAME,
+        bits_per_symbol: int = 2,
+    ) -> None:
+        handlers = {"packets": self._on_packet, "analog": self._on_analog}
+        super().__init__("Pilot Inserter", handlers, ("grid", "status"))
+        self._numerology = numerology or Numerology()
+        self._framer = Framer(analog_per_frame, bits_per_symbol)
+
+    def _on_analog(self, meta: dict[str, Any], symbols: np.ndarray) -> None:
+        self._framer.add_analog(meta["job_id"], meta["stream_id"], symbols)
+
+    def _on_packet(self, meta: dict[str, Any], packet: np.ndarray) -> None:
+        if meta.get("job_end"):
+            closing = list(self._framer.end(meta["job_id"]))
+            for frame in closing:
+                self._emit(frame, job_end=frame is closing[-1])
+            return
+        self._framer.add_packet(meta["job_id"], packet.tobytes())
+        if meta["burst_left"] == 0:
+            frames = list(self._framer.frames())
+            total = self._framer.frames_of(meta["job_id"])
+            self.publish("status", {"job_id": meta["job_id"], "frames_total": total})
+            for frame in frames:
+                self._emit(frame, urgent=meta["attempt"] > 1)
+
+    def _emit(self, frame: Frame, urgent: bool = False, job_end: bool = False) -> None:
+        layout = FrameLayout(self._numerology, frame.header)
+        grid = build_grid(layout, frame.digital, frame.analog)
+        meta = {"header": frame.header.to_bytes(), "urgent": urgent, "job_end": job_end}
+        self.publish("grid", meta, grid.reshape(-1))

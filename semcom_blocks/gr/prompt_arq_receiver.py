@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prompt ARQ Receiver: checks packets, acknowledges them, delivers each message once."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from semcom_blocks.gr.base import PduBlock
+from semcom_blocks.link.arq import MessageReceived, SendAck
+from semcom_blocks.link.receiver import ArqReceiver
+
+
+class PromptArqReceiver(PduBlock):
+    """Ports: ``packets`` in (u8), ``ack`` out (u8), ``message`` out (u8).
+
+    Every packet also sends an empty PDU with the counters on ``message``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Prompt ARQ Receiver", {"packets": self._on_packet}, ("ack", "message"))
+        self._arq = ArqReceiver()
+
+    def _on_packet(self, _meta: dict[str, Any], data: np.ndarray) -> None:
+        events = self._arq.on_packet(data.tobytes(), time.monotonic())
+        self.publish("message", {"counters": self._arq.counters})
+        for event in events:
+            if isinstance(event, MessageReceived):
+                self.publish("message", {"job_id": event.job_id}, event.message)
+            elif isinstance(event, SendAck):
+                self.publish("ack", {"job_id": event.job_id}, event.data)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Semantic Sink: hands received prompts, symbols and measurements to the host over ZeroMQ."""
+
+import time
+from typing import Any
+
+import numpy as np
+import zmq
+
+from semcom_blocks import transport
+from semcom_blocks.gr.base import PduBlock
+from semcom_blocks.gr.received import display_arrays, frame_message, received_message
+from semcom_blocks.link.assembler import JobAssembler, JobReceived
+from semcom_blocks.link.message import SemanticMessage
+from semcom_blocks.phy.header import FrameHeader
+from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.wire import Message
+
+TICK_S = 0.02
+#: Heartbeats let the host tell a quiet channel from a dead process.
+HEARTBEAT_S = 0.2
+#: What ZeroMQ holds itself can no longer be dropped as stale; the bounded queue is in front.
+HIGH_WATER_MARK = 8
+
+
+class SemanticSink(PduBlock):
+    """PUSH bound at ``endpoint``; a bounded queue drops the oldest when nobody listens.
+
+    Ports: ``message`` in (u8), ``frames`` in (c32 with all measurements).
+    """
+
+    def __init__(
+        self,
+        endpoint: str = "tcp://127.0.0.1:5561",
+        numerology: Numerology | None = None,
+        idle_timeout_s: float = 3.0,
+        allow_remote: bool = False,
+    ) -> None:
+        handlers = {"message": self._on_message, "frames": self._on_frame}
+        super().__init__("Semantic Sink", handlers, (), TICK_S, self._on_tick)
+        socket = transport.open_socket(
+            zmq.Context.instance(),
+            zmq.PUSH,
+            bind=endpoint,
+            high_water_mark=HIGH_WATER_MARK,
+            allow_remote=allow_remote,
+        )
+        self._socket = transport.MessageSocket(socket)
+        self._sender = transport.BoundedSender(self._socket)
+        self._numerology = numerology or Numerology()
+        self._assembler = JobAssembler(idle_timeout_s)
+        self._counters: dict[str, int] = {}
+        self._display: dict[str, np.ndarray] = {}
+        self._heartbeat_s = 0.0
+
+    def stop(self) -> bool:
+        """Send what is queued if the peer takes it, then close."""
+        super().stop()
+        self._sender.drain(0.2)
+        self._socket.close(linger_s=0.2)
+        return True
+
+    def on_eof(self) -> None:
+        """End of a recording: close what is open, then say so."""
+        self._deliver(self._assembler.close_all())
+        self._sender.push(Message("end", {"counters": self._counters}, {}))
+
+    def _on_message(self, meta: dict[str, Any], body: np.ndarray) -> None:
+        if "counters" in meta:
+            self._counters = meta["counters"]
+            return
+        message = SemanticMessage.from_bytes(body.tobytes())
+        streams = tuple((stream_id, dict(entry)) for stream_id, entry in message.streams)
+        now_s = time.monotonic()
+        self._deliver(self._assembler.on_message(meta["job_id"], message.prompt, streams, now_s))
+
+    def _on_frame(self, meta: dict[str, Any], analog: np.ndarray) -> None:
+        header = FrameHeader.from_bytes(meta["header"].tobytes())
+        now_s = time.monotonic()
+        self._display |= display_arrays(meta, analog, self._numerology)
+        self._sender.push(frame_message(header, meta))
+        if header.end:
+            self._deliver(self._assembler.on_end(header.job_id, header.analog_offset, now_s))
+            return
+        self._deliver(self._assembler.on_frame(header.job_id, header.seq, now_s))
+        if len(analog):
+            chunk = (header.stream_id, header.analog_offset, analog, meta["symbol_noise_var"])
+            self._deliver(self._assembler.on_analog(header.job_id, *chunk, now_s))
+
+    def _on_tick(self) -> None:
+        now_s = time.monotonic()
+        self._deliver(self._assembler.poll(now_s))
+        self._sender.pump()
+        if now_s - self._heartbeat_s >= HEARTBEAT_S and not len(self._sender):
+            self._heartbeat_s = now_s
+            counters = self._counters | self._sender.counters()
+            beat = Message("status", {"role": "rx", "counters": counters}, {})
+            if self._socket.send(beat, 0.0) is False:
+                self._socket.dropped -= 1
+
+    def _deliver(self, jobs: list[JobReceived]) -> None:
+        for job in jobs:
+            self._sender.push(received_message(job, self._counters, self._display))

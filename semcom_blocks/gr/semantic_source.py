@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Semantic Source: takes prompts and analog symbols from the host over ZeroMQ."""
+
+import queue
+import threading
+from typing import Any
+
+import numpy as np
+import zmq
+
+from semcom_blocks import transport
+from semcom_blocks.errors import SemcomError
+from semcom_blocks.gr.base import PduBlock
+from semcom_blocks.link.message import SemanticMessage
+from semcom_blocks.link.transmission import Transmission
+from semcom_blocks.wire import Message
+
+#: How long the socket thread waits for a message before it looks for replies to send.
+POLL_S = 0.01
+
+
+class SemanticSource(PduBlock):
+    """ROUTER bound at ``endpoint``; replies go to the peer that sent the job.
+
+    Ports: ``message`` out (u8: prompt and stream descriptors), ``analog`` out
+    (c32), ``status`` in (progress of the blocks behind).
+    """
+
+    def __init__(self, endpoint: str = "tcp://127.0.0.1:5560", allow_remote: bool = False) -> None:
+        super().__init__("Semantic Source", {"status": self._on_status}, ("message", "analog"))
+        socket = transport.open_socket(
+            zmq.Context.instance(), zmq.ROUTER, bind=endpoint, allow_remote=allow_remote
+        )
+        self._socket = transport.MessageSocket(socket)
+        self._replies: queue.SimpleQueue[tuple[bytes, Message]] = queue.SimpleQueue()
+        self._jobs: dict[int, tuple[bytes, Transmission]] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="semantic-source", daemon=True)
+
+    def start(self) -> bool:
+        """Begin to serve the socket."""
+        self._thread.start()
+        return super().start()
+
+    def stop(self) -> bool:
+        """Stop serving and close the socket."""
+        self._stop.set()
+        self._thread.join()
+        return super().stop()
+
+    def _serve(self) -> None:
+        with self._socket as socket:
+            while not self._stop.is_set():
+                received = socket.receive_from(POLL_S)
+                if received is not None:
+                    self._on_request(*received)
+                while not self._replies.empty():
+                    peer, reply = self._replies.get()
+                    socket.send_to(peer, reply, 0.0)
+
+    def _on_request(self, peer: bytes, request: Message) -> None:
+        try:
+            if request.kind == "transmit":
+                self._transmit(peer, request)
+            elif request.kind == "ping":
+                status = {"role": "tx", "counters": self._socket.counters()}
+                self._replies.put((peer, Message("status", status, {})))
+            else:
+                self._reject(peer, f"kind is {request.kind!r}, permitted: transmit, ping")
+        except (SemcomError, KeyError, TypeError, ValueError) as error:
+            self._reject(peer, str(error))
+
+    def _reject(self, peer: bytes, text: str) -> None:
+        self._socket.refused += 1
+        self._replies.put((peer, Message("error", {"name": "WireError", "text": text}, {})))
+
+    def _transmit(self, peer: bytes, request: Message) -> None:
+        transmission = Transmission.from_request(request.meta, request.arrays)
+        job_id = transmission.job_id
+        body = SemanticMessage(transmission.prompt, transmission.descriptors).to_bytes()
+        self._jobs[job_id] = (peer, transmission)
+        self._replies.put((peer, Message("accepted", {"job_id": job_id}, {})))
+        for stream_id, symbols in transmission.streams.items():
+            self.publish("analog", {"job_id": job_id, "stream_id": stream_id}, symbols)
+        self.publish("message", {"job_id": job_id}, body)
+
+    def _on_status(self, meta: dict[str, Any], _vector: np.ndarray) -> None:
+        found = self._jobs.get(meta["job_id"])
+        if found is None:
+            return
+        peer, transmission = found
+        transmission.on_status(meta)
+        kind = "tx_done" if transmission.done else "tx_progress"
+        if transmission.done:
+            del self._jobs[meta["job_id"]]
+        self._replies.put((peer, Message(kind, transmission.report(), {})))

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Samples in a SigMF pair: the radio ``file`` stands on these."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pmt
+from gnuradio import gr
+
+from semcom_blocks.gr.base import EOF_KEY
+from semcom_blocks.gr.sample_socket import report_job_end
+from semcom_blocks import sigmf
+
+#: Wait after the end of the recording; the scheduler calls again at once.
+IDLE_S = 0.01
+#: Zero samples behind the recording, on which the end is tagged.
+TAIL_SAMPLES = 64
+
+
+class SigmfSink(gr.sync_block):
+    """Stream in; ``status`` out.  The pair gets its name when the flowgraph stops, not before."""
+
+    def __init__(self, path: str, sample_rate_hz: float, description: str = "") -> None:
+        gr.sync_block.__init__(self, "SigMF Sink", in_sig=[np.complex64], out_sig=None)
+        self.message_port_register_out(pmt.intern("status"))
+        self._pair = sigmf.pair(path)
+        self._pair.check_writable()
+        self._partial = Path(f"{self._pair.data}.partial")
+        self._file = self._partial.open("wb")
+        self._about = (sample_rate_hz, description)
+
+    def stop(self) -> bool:
+        """Close the data file and write the metadata."""
+        if not self._file.closed:
+            self._file.close()
+            os.replace(self._partial, self._pair.data)
+            self._pair.write_meta(*self._about)
+        return True
+
+    def work(self, input_items: list[np.ndarray], output_items: list[Any]) -> int:
+        """Append what came; see :meth:`gr.sync_block.work`."""
+        samples = input_items[0]
+        self._file.write(samples.astype("<c8", copy=False).tobytes())
+        report_job_end(self, len(samples))
+        return len(samples)
+
+
+class SigmfSource(gr.sync_block):
+    """Stream out; the sample behind the last one carries the tag ``eof``."""
+
+    def __init__(self, path: str, sample_rate_hz: float) -> None:
+        gr.sync_block.__init__(self, "SigMF Source", in_sig=None, out_sig=[np.complex64])
+        recording = sigmf.pair(path)
+        recording.check_meta(sample_rate_hz)
+        self._samples = recording.samples()
+        self._at = 0
+        self._tail = TAIL_SAMPLES
+
+    def work(self, input_items: list[Any], output_items: list[np.ndarray]) -> int:
+        """Hand out the recording, then its end; see :meth:`gr.sync_block.work`."""
+        out = output_items[0]
+        n = min(len(out), len(self._samples) - self._at)
+        if n:
+            out[:n] = self._samples[self._at : self._at + n]
+            self._at += n
+            return n
+        n = min(len(out), self._tail)
+        if n:
+            out[:n] = 0
+            if n == self._tail:
+                self.add_item_tag(0, self.nitems_written(0), pmt.intern(EOF_KEY), pmt.PMT_T)
+            self._tail -= n
+            return n
+        time.sleep(IDLE_S)
+        return 0

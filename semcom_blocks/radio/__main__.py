@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a radio process: ``python3 -m semcom_blocks.radio tx|rx --config FILE.json``.
+
+Ends on SIGTERM or SIGINT with status 0.  A named error is one line on stderr and
+status 2; anything else that goes wrong in a block aborts the process, and whoever
+started it restarts it.
+"""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from semcom_blocks.errors import ConfigError, SemcomError
+from semcom_blocks.radio.job import ROLES, RadioJob
+
+
+def run(role: str, config: Path) -> None:
+    """Build the flowgraph of ``role``, run it, stop it when told to."""
+    job = RadioJob.from_file(config)
+    if job.role != role:
+        raise ConfigError(f"role is {role!r}, permitted by {config}: {job.role}")
+    # GNU Radio is imported only once the job is known to be good: errors come at once.
+    from semcom_blocks.radio import flowgraph
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    top = flowgraph.transmitter(job) if role == "tx" else flowgraph.receiver(job)
+    top.start()
+    stop.wait()
+    top.stop()
+    top.wait()
+
+
+def main() -> int:
+    """Parse the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="semcom_blocks.radio", description=__doc__)
+    parser.add_argument("role", choices=ROLES)
+    parser.add_argument("--config", type=Path, required=True, help="JSON file of the radio job")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
+    try:
+        run(arguments.role, arguments.config)
+    except ImportError as error:
+        sys.stderr.write(f"semcom: error: GNU Radio's Python lacks a module: {error}\n")
+        return 2
+    except SemcomError as error:
+        sys.stderr.write(f"semcom: error: {error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two flowgraphs of the testbed, put together from a job."""
+
+from typing import Any
+
+from gnuradio import gr
+
+from semcom_blocks.gr.channel_estimator import ChannelEstimator
+from semcom_blocks.gr.equalizer import Equalizer
+from semcom_blocks.gr.feedback_socket import FeedbackSink, FeedbackSource
+from semcom_blocks.gr.finite_guard import FiniteGuard
+from semcom_blocks.gr.frame_sync import FrameSyncBlock
+from semcom_blocks.gr.ofdm_demodulator import OfdmDemodulator
+from semcom_blocks.gr.ofdm_modulator import OfdmModulator
+from semcom_blocks.gr.pilot_inserter import PilotInserter
+from semcom_blocks.gr.prompt_arq_receiver import PromptArqReceiver
+from semcom_blocks.gr.prompt_arq_sender import PromptArqSender
+from semcom_blocks.gr.semantic_sink import SemanticSink
+from semcom_blocks.gr.semantic_source import SemanticSource
+from semcom_blocks.gr.software_channel import SoftwareChannelBlock
+from semcom_blocks.radio.interface import open_radio
+from semcom_blocks.radio.job import RadioJob
+
+
+class Flowgraph(gr.top_block):
+    """A top block that keeps its Python blocks alive: GNU Radio holds only their C++ halves."""
+
+    def __init__(self, name: str) -> None:
+        # With exceptions caught, a raising Python block would leave wait() hanging for ever.
+        gr.top_block.__init__(self, name, catch_exceptions=False)
+        self._kept: list[Any] = []
+
+    def chain(self, *blocks: Any) -> None:
+        """Connect stream blocks in a row."""
+        self._kept.extend(blocks)
+        self.connect(*blocks)
+
+    def message(self, source: Any, output: str, target: Any, port: str) -> None:
+        """Connect a message port to another."""
+        self._kept.extend((source, target))
+        self.msg_connect(source, output, target, port)
+
+
+def transmitter(job: RadioJob) -> Flowgraph:
+    """Semantic Source → ARQ → pilots → OFDM → (software channel) → radio."""
+    num, link = job.numerology, job.link
+    top = Flowgraph("semcom transmitter")
+    source = SemanticSource(job.endpoints.source)
+    arq = PromptArqSender(config=link.arq_config(), session=link.session)
+    pilots = PilotInserter(num, link.analog_per_frame)
+    modulator = OfdmModulator(num, job.level.power, job.level.papr_limit_db)
+    radio = open_radio(job).sink()
+    top.message(source, "message", arq, "message")
+    top.message(source, "analog", pilots, "analog")
+    top.message(arq, "packets", pilots, "packets")
+    top.message(pilots, "grid", modulator, "grid")
+    for block in (arq, pilots, modulator, radio):
+        top.message(block, "status", source, "status")
+    if link.feedback == "zmq":
+        feedback = FeedbackSource(job.endpoints.feedback)
+        top.message(feedback, "ack", arq, "ack")
+    if job.channel is None:
+        top.chain(modulator, radio)
+    else:
+        top.chain(modulator, SoftwareChannelBlock(job.channel), radio)
+    return top
+
+
+def receiver(job: RadioJob) -> Flowgraph:
+    """Radio → guard → sync → OFDM → estimate → equalise → ARQ and Semantic Sink."""
+    num, link = job.numerology, job.link
+    top = Flowgraph("semcom receiver")
+    sync = FrameSyncBlock(num)
+    demodulator = OfdmDemodulator(num)
+    estimator = ChannelEstimator(num, job.estimator)
+    equalizer = Equalizer(num, job.equalizer)
+    arq = PromptArqReceiver()
+    sink = SemanticSink(job.endpoints.sink, num, link.idle_timeout_s)
+    top.chain(open_radio(job).source(), FiniteGuard(), sync)
+    top.message(sync, "frames", demodulator, "frames")
+    top.message(demodulator, "grid", estimator, "grid")
+    top.message(estimator, "estimate", equalizer, "estimate")
+    top.message(equalizer, "packets", arq, "packets")
+    top.message(equalizer, "frames", sink, "frames")
+    top.message(arq, "message", sink, "message")
+    if link.feedback == "zmq":
+        feedback = FeedbackSink(job.endpoints.feedback, job.allow_remote)
+        top.message(arq, "ack", feedback, "ack")
+    return top

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a radio process is told to do: one JSON file, checked whole."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from semcom_blocks.channel import ChannelConfig
+from semcom_blocks.errors import ConfigError, require_choice
+from semcom_blocks.link.arq import ArqConfig
+from semcom_blocks.phy import equalizer, estimators
+from semcom_blocks.phy.framer import DEFAULT_ANALOG_PER_FRAME
+from semcom_blocks.phy.modulator import TransmitLevel
+from semcom_blocks.phy.numerology import Numerology
+
+ROLES = ("tx", "rx")
+FEEDBACKS = ("zmq", "none")
+
+
+def _build(kind: type, name: str, values: Any, **extra: Any) -> Any:
+    """Make a dataclass from a mapping; unknown keys raise :class:`ConfigError`."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{name} is {values!r}, permitted: a table")
+    known = {f.name for f in fields(kind)}
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"{name} has unknown key {key!r}, permitted: {sorted(known)}")
+    return kind(**values, **extra)
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """ZeroMQ endpoints of a radio process."""
+
+    source: str = "tcp://127.0.0.1:5560"
+    sink: str = "tcp://127.0.0.1:5561"
+    feedback: str = "tcp://127.0.0.1:5562"
+    samples: str = "tcp://127.0.0.1:5563"
+
+
+@dataclass(frozen=True)
+class Link:
+    """Framing and ARQ settings of a process; ``session`` fixes the ARQ's random tag."""
+
+    feedback: str = "zmq"
+    repeats: int = 3
+    arq: Mapping[str, Any] = field(default_factory=dict)
+    analog_per_frame: int = DEFAULT_ANALOG_PER_FRAME
+    idle_timeout_s: float = 3.0
+    session: int | None = None
+
+    def __post_init__(self) -> None:
+        require_choice("feedback", self.feedback, FEEDBACKS)
+        self.arq_config()
+
+    def arq_config(self) -> ArqConfig:
+        """The ARQ's own configuration."""
+        has_feedback = self.feedback != "none"
+        return _build(ArqConfig, "arq", self.arq, feedback=has_feedback, repeats=self.repeats)
+
+
+@dataclass(frozen=True)
+class RadioJob:
+    """Everything that a radio process needs to know."""
+
+    role: str
+    radio: str
+    numerology: Numerology
+    channel: ChannelConfig | None
+    link: Link
+    endpoints: Endpoints
+    level: TransmitLevel
+    estimator: str
+    equalizer: str
+    allow_remote: bool
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "RadioJob":
+        """Check a parsed JSON object; raises :class:`ConfigError` naming what is wrong."""
+        rest = dict(values)
+        role = require_choice("role", rest.pop("role", ""), ROLES)
+        numerology = {**rest.pop("numerology", {})}
+        if "sample_rate_hz" in rest:
+            numerology["sample_rate_hz"] = rest.pop("sample_rate_hz")
+        channel = rest.pop("channel", None)
+        job = cls(
+            role=role,
+            radio=str(rest.pop("radio", "sim")),
+            numerology=Numerology.from_dict(numerology),
+            channel=None if channel is None else ChannelConfig.from_dict(channel),
+            link=_build(Link, "link", rest.pop("link", {})),
+            endpoints=_build(Endpoints, "endpoints", rest.pop("endpoints", {})),
+            level=_build(TransmitLevel, "level", rest.pop("level", {})),
+            estimator=require_choice(
+                "estimator", rest.pop("estimator", "lmmse"), estimators.METHODS
+            ),
+            equalizer=require_choice("equalizer", rest.pop("equalizer", "mmse"), equalizer.METHODS),
+            allow_remote=bool(rest.pop("allow_remote", False)),
+        )
+        if rest:
+            raise ConfigError(f"radio job has unknown key {sorted(rest)[0]!r}")
+        return job
+
+    @classmethod
+    def from_file(cls, path: Path) -> "RadioJob":
+        """Read and check a JSON file."""
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"radio job {path} cannot be read: {error}") from None
+        if not isinstance(values, dict):
+            raise ConfigError(f"radio job {path} is not a JSON object")
+        return cls.from_dict(values)
