@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Picture quality of the JSCC codec in AWGN: ``./semcom eval jscc --data CIFAR --data PHOTOS
+--json F``.
+
+For every data source: mean over its ``test`` pictures of the PSNR of each picture, for each rate
+and SNR, with one model. Received pictures are 8-bit, as the codec returns them. SNR is Es/N0 per
+complex symbol, the noise variance of a complex symbol is 10^(-SNR/10), transmitted symbols have
+unit average power per picture. Pictures of at least 161 pixels a side also get MS-SSIM (Wang et
+al. 2003, by torchmetrics), which needs them that large. Noise is seeded per picture: a table can
+be repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from host.datasets import PictureSet, load_pictures
+from models.image_codec import DEFAULT_MODEL, ImageCodec
+from models.weights_io import read_card, write_atomic
+from semcom_blocks.errors import ConfigError, require_range
+
+log = logging.getLogger(__name__)
+
+SNRS_DB = (1.0, 4.0, 7.0, 10.0, 13.0, 19.0)  # those of the literature's tables
+SMALL_SIDE = 64  # up to this many pixels a side, --pictures counts; above it, --photos
+MS_SSIM_SIDE = 161  # five scales of an 11-tap window need more than 160 pixels
+MSE_FLOOR = 1e-10  # 100 dB for an identical picture
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``eval jscc``."""
+    add = parser.add_argument
+    add(
+        "--data",
+        action="append",
+        required=True,
+        metavar="PATH",
+        help="folder or zip of pictures (its split 'test' is used), may be repeated",
+    )
+    add("--json", metavar="FILE", help="write the tables there as well (default: not written)")
+    add("--model", default=DEFAULT_MODEL, help="name of the weights (default: %(default)s)")
+    add("--weights", metavar="DIR", help="folder of the weights (default: those shipped)")
+    add(
+        "--pictures",
+        type=int,
+        default=1000,
+        help=f"at most so many pictures of up to {SMALL_SIDE} pixels a side (default: %(default)s)",
+    )
+    add("--photos", type=int, default=20, help="at most so many larger ones (default: %(default)s)")
+    add("--rates", nargs="+", metavar="K/N", help="rates to measure (default: all)")
+    add("--seed", type=int, default=1, help="of the noise (default: %(default)s)")
+    add("--threads", type=int, default=0, help="processor threads, 0 = all (default: %(default)s)")
+
+
+def psnr_db(reference: NDArray[np.uint8], image: NDArray[np.uint8]) -> float:
+    """10·log10(255²/MSE) in dB of two uint8 pictures of one shape, at most 100."""
+    error = (reference.astype(np.float64) - image) / 255
+    return float(-10 * np.log10(max(np.mean(error**2), MSE_FLOOR)))
+
+
+def ms_ssim(reference: NDArray[np.uint8], image: NDArray[np.uint8]) -> float | None:
+    """MS-SSIM of two uint8 (H,W,3) pictures, None below MS_SSIM_SIDE."""
+    if min(reference.shape[:2]) < MS_SSIM_SIDE:
+        return None
+    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
+
+    pair = [torch.from_numpy(x).permute(2, 0, 1)[None].float() / 255 for x in (image, reference)]
+    return float(multiscale_structural_similarity_index_measure(*pair, data_range=1.0))
+
+
+def awgn(
+    symbols: NDArray[np.complex64], snr_db: float, rng: np.random.Generator
+) -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
+    """Symbols plus circular complex Gaussian noise of variance 10^(-SNR/10); and that variance."""
+    variance = 10 ** (-snr_db / 10)
+    noise = rng.standard_normal((symbols.size, 2)) @ np.array([1, 1j]) * np.sqrt(variance / 2)
+    return (symbols + noise).astype(np.complex64), np.full(symbols.size, variance, np.float32)
+
+
+def measure(
+    codec: ImageCodec, pictures: Iterable[NDArray[np.uint8]], rates: tuple[str, ...], seed: int
+) -> list[dict]:
+    """One row per rate and SNR: mean and 10th percentile of PSNR in dB, mean MS-SSIM or None."""
+    scores: dict[tuple[str, float], list[tuple[float, float | None]]] = {}
+    for index, picture in enumerate(pictures):
+        rng = np.random.default_rng([seed, index])
+        for rate in rates:
+            for snr_db in SNRS_DB:
+                symbols, descriptor = codec.encode(picture, rate, snr_db)
+                decoded = codec.decode(*awgn(symbols, snr_db, rng), descriptor)
+                pair = psnr_db(picture, decoded), ms_ssim(picture, decoded)
+                scores.setdefault((rate, snr_db), []).append(pair)
+    rows = []
+    for (rate, snr_db), pairs in scores.items():
+        psnr = [p for p, _ in pairs]
+        similar = [s for _, s in pairs if s is not None]
+        rows.append(
+            {
+                "rate": rate,
+                "snr_db": snr_db,
+                "psnr_db": round(float(np.mean(psnr)), 3),
+                "psnr_db_p10": round(float(np.percentile(psnr, 10)), 3),
+                "ms_ssim": round(float(np.mean(similar)), 4) if similar else None,
+            }
+        )
+    return rows
+
+
+def _limit(args: argparse.Namespace, path: str) -> PictureSet:
+    """The test pictures of ``path``, as many as the options allow for their size."""
+    first = load_pictures(path, "test", 1).pictures[0]
+    small = max(first.shape[:2]) <= SMALL_SIDE
+    return load_pictures(path, "test", args.pictures if small else args.photos)
+
+
+def _print(console: Console, label: str, rows: list[dict], key: str, digits: int) -> None:
+    table = Table(title=label)
+    table.add_column("k/n")
+    for snr_db in SNRS_DB:
+        table.add_column(f"{snr_db:g} dB", justify="right")
+    for rate in dict.fromkeys(r["rate"] for r in rows):
+        values = [r[key] for r in rows if r["rate"] == rate]
+        table.add_row(rate, *("-" if v is None else f"{v:.{digits}f}" for v in values))
+    console.print(table)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print and store; returns the exit code. Raises ConfigError, ModelError."""
+    require_range("pictures", args.pictures, 1, 10**6)
+    require_range("photos", args.photos, 1, 10**6)
+    require_range("seed", args.seed, 0, 2**63 - 1)
+    require_range("threads", args.threads, 0, 1024)
+    if args.json and not Path(args.json).absolute().parent.is_dir():
+        raise ConfigError(f"json is {args.json!r}, permitted: a file in an existing folder")
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    where = {"directory": Path(args.weights)} if args.weights else {}
+    codec = ImageCodec.load(args.model, **where)
+    rates = tuple(args.rates or codec.rates)
+    if odd := [r for r in rates if r not in codec.rates]:
+        raise ConfigError(f"rates has {odd[0]!r}, permitted: {', '.join(codec.rates)}")
+
+    console = Console()
+    result = {
+        "model": args.model,
+        "sha256": read_card(args.model, *where.values())["sha256"],
+        "channel": "awgn",
+        "snr": "Es/N0 per complex symbol",
+        "seed": args.seed,
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+        "sources": [],
+    }
+    for path in args.data:
+        found = _limit(args, path)
+        name = Path(path).name
+        shown = track(found.pictures, f"{name}: {len(found.pictures)} pictures", console=console)
+        rows = measure(codec, shown, rates, args.seed)
+        _print(console, f"{name}: mean PSNR in dB", rows, "psnr_db", 2)
+        if any(r["ms_ssim"] is not None for r in rows):
+            _print(console, f"{name}: mean MS-SSIM", rows, "ms_ssim", 4)
+        result["sources"].append(
+            {
+                "source": name,
+                "split": "test",
+                "pictures": len(found.pictures),
+                "skipped": found.skipped,
+                "rows": rows,
+            }
+        )
+    if args.json:
+        write_atomic(Path(args.json), (json.dumps(result, indent=1) + "\n").encode())
+        log.info("wrote %s", args.json)
+    return 0
+
+
+def main() -> int:
+    """``python -m host.evaluate.jscc``."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_arguments(parser)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    return run(parser.parse_args())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

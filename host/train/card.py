@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The trained weights with their model card, written by the training run itself."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from host.datasets import PictureSet
+from host.train.checkpoint import Progress
+from models.jscc import Jscc
+from models.symbols import RATES
+from models.weights_io import save_weights, write_atomic
+
+MAX_WEIGHTS_BYTES = 8 * 2**20  # what may ship
+SHOWN_ROWS = 15  # of the curve in the readable card
+
+
+def write_model(
+    out: Path, name: str, model: Jscc, progress: Progress, sets: list[PictureSet]
+) -> None:
+    """Write ``NAME.safetensors`` (float16), ``NAME.json`` and ``NAME.card.md`` under ``out``."""
+    path = out / f"{name}.safetensors"
+    sha256 = save_weights(path, model.state_dict(), torch.float16)
+    card = {
+        "name": name,
+        "architecture": "models.jscc.Jscc",
+        "config": asdict(model.config),
+        "rates": list(RATES),
+        "sha256": sha256,
+        "bytes": path.stat().st_size,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "data": [
+            {
+                "source": Path(s.source).name,
+                "split": s.split,
+                "pictures": len(s.pictures),
+                "skipped": s.skipped,
+            }
+            for s in sets
+        ],
+        "training": progress.settings
+        | {"data": [Path(p).name for p in progress.settings["data"]]}
+        | {"steps_done": progress.step, "elapsed_s": round(progress.elapsed_s, 1)},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "curve": progress.curve,
+    }
+    write_atomic(out / f"{name}.json", (json.dumps(card, indent=1) + "\n").encode())
+    write_atomic(out / f"{name}.card.md", card_text(card).encode())
+
+
+def card_text(card: dict) -> str:
+    """The card as Markdown."""
+    rows = card["curve"]
+    shown = rows[:: max(1, len(rows) // SHOWN_ROWS)]
+    if rows and shown[-1] is not rows[-1]:
+        shown.append(rows[-1])
+    snrs = list(rows[-1]["val_psnr_db"]) if rows else []
+    data = "\n".join(
+        f"- `{d['source']}`, split `{d['split']}`: {d['pictures']} pictures, {d['skipped']} skipped"
+        for d in card["data"]
+    )
+    settings = ", ".join(f"{k} {v}" for k, v in card["training"].items() if k != "data")
+    curve = "\n".join(
+        f"| {r['step']} | {r['elapsed_s']:.0f} | {r['loss']} | "
+        + " | ".join(f"{r['val_psnr_db'][s]:.2f}" for s in snrs)
+        + " |"
+        for r in shown
+    )
+    head = "| step | seconds | loss | " + " | ".join(snrs) + " |\n" + "|---" * (3 + len(snrs)) + "|"
+    return f"""# {card["name"]}
+
+JSCC image codec, architecture `{card["architecture"]}` with {card["config"]};
+{card["parameters"]:,} parameters, {card["bytes"]:,} bytes (float16),
+rates {", ".join(card["rates"])} complex
+symbols per source value. SHA-256 `{card["sha256"]}`.
+
+## Data
+{data}
+
+## Training
+{settings}. Loss: mean of log(MSE + 1e-5); SNR uniform in -2…22 dB (Es/N0 per complex symbol). Seed,
+steps and settings are above; the shipped weights are the exponential moving average at the end.
+Versions: {card["versions"]}.
+
+## Curve
+Mean PSNR in dB of held-out pictures of the first data source at rate 1/6 in AWGN, by SNR.
+
+{head}
+{curve}
+
+## Limits
+Trained on the pictures named above only: thumbnails and natural photos. Line art, text and screens
+come out softer than a codec for them would make them. Below -2 dB or above 22 dB it was not
+trained. Terms of the training data: see the sources of the data sets.
+"""

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The differentiable link that the JSCC network trains through, and the draw of its conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.jscc import Jscc
+from models.symbols import RATE_PLANES, decoder_inputs, kept_channels, normalise_power
+
+TRAIN_SNR_DB = (-2.0, 22.0)  # a little beyond the reported 1…19 dB, so that the ends are no corner
+RATE_WEIGHTS = (0.12, 0.18, 0.55, 0.15)  # 1/24, 1/12, 1/6 (the reported one), 1/3
+MISMATCH_SHARE, MISMATCH_DB = 0.15, 4.0  # the encoder's SNR is a stale estimate
+FADING_SHARE = (
+    0.1  # interleaved Rayleigh/Rice: SNR differs from symbol to symbol after equalisation
+)
+ERASURE_SHARE, ERASURE_MAX = 0.1, 0.4  # lost frames, interleaved
+MIN_FADE = 0.01  # -20 dB: below, the receiver calls a symbol erased
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a batch meets; noise_var (B,L/2,h,w) is inf where nothing is received, the rest (B,)."""
+
+    planes: Tensor
+    encoder_snr_db: Tensor
+    noise_var: Tensor
+
+
+def draw_conditions(
+    shape: tuple[int, int, int, int], generator: torch.Generator, plain: bool = False
+) -> Conditions:
+    """Draw rates and channels for latents of ``shape`` (B,L,h,w).
+
+    ``plain``: white noise and a true SNR for all, without the mismatch, fading and erasures above.
+    """
+    batch, latents, height, width = shape
+
+    def rand(*size: int) -> Tensor:
+        return torch.rand(*size, generator=generator)
+
+    index = torch.multinomial(torch.tensor(RATE_WEIGHTS), batch, True, generator=generator)
+    planes = torch.tensor(RATE_PLANES)[index]
+    low, high = TRAIN_SNR_DB
+    snr_db = low + (high - low) * rand(batch)
+    noise_var = (10 ** (-snr_db / 10))[:, None, None, None].expand(-1, latents // 2, height, width)
+    noise_var = noise_var.clone()
+    sent = kept_channels(planes, latents)[:, ::2].bool()
+    encoder_snr_db = snr_db.clone()
+    kind = rand(batch)
+    if not plain:
+        stale = rand(batch) < MISMATCH_SHARE
+        error = MISMATCH_DB * torch.randn(batch, generator=generator)
+        encoder_snr_db = torch.where(stale, snr_db + error, snr_db)
+        fading = (kind < FADING_SHARE).nonzero()[:, 0]
+        if len(fading):
+            size = (len(fading), latents // 2, height, width)
+            scatter = rand(len(fading))[:, None, None, None]  # 1 = Rayleigh, 0 = line of sight
+            real = torch.randn(size, generator=generator) * (scatter / 2).sqrt()
+            imag = torch.randn(size, generator=generator) * (scatter / 2).sqrt()
+            fade = (real + (1 - scatter).sqrt()).square() + imag.square()
+            noise_var[fading] /= fade.clamp_min(MIN_FADE)
+        erased = (kind > 1 - ERASURE_SHARE).nonzero()[:, 0]
+        if len(erased):
+            share = ERASURE_MAX * rand(len(erased))[:, None, None, None]
+            lost = rand(len(erased), latents // 2, height, width) < share
+            noise_var[erased] = noise_var[erased].masked_fill(lost, torch.inf)
+    return Conditions(planes, encoder_snr_db, noise_var.masked_fill(~sent, torch.inf))
+
+
+def through_link(
+    model: Jscc,
+    pictures: Tensor,
+    conditions: Conditions,
+    generator: torch.Generator,
+    shared_power: bool = False,
+) -> Tensor:
+    """Encode (B,3,H,W) in [0,1], normalise, add complex noise, decode; not clamped."""
+    latents = model.encoder(pictures, conditions.encoder_snr_db)
+    kept = kept_channels(conditions.planes, latents.shape[1])
+    sent = normalise_power(latents, kept, shared_power)
+    sigma = (conditions.noise_var / 2).sqrt().repeat_interleave(2, dim=1)  # per real dimension
+    lost = torch.isinf(sigma)
+    noise = torch.randn(sent.shape, generator=generator) * sigma.masked_fill(lost, 0.0)
+    received = (sent + noise).masked_fill(lost, 0.0)
+    return model.decoder(*decoder_inputs(received, conditions.noise_var, conditions.encoder_snr_db))

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The JSCC image codec: any photo to complex channel symbols and back, on the shipped weights.
+
+Pictures are padded by repeating their last row and column to a multiple of 4 pixels and computed in
+tiles that overlap by the receptive field. The network has no global statistics (see
+:mod:`models.jscc`), so tiling changes nothing but the memory needed; what belongs to the whole
+picture, the transmit power and the decoder's condition, is computed over the whole picture.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from models.jscc import STRIDE, Jscc, JsccConfig
+from models.symbols import POWER_FLOOR, RATE_PLANES, RATES, condition_of, shrink
+from models.weights_io import WEIGHTS_DIR, load_into, read_card
+from semcom_blocks.errors import ConfigError, ModelError, require_choice, require_range
+
+DEFAULT_MODEL = "jscc-v1"
+MAX_PIXELS = 16_000_000  # some 0.6 GB of working memory and a minute of two cores at rate 1/3
+MAX_SIDE = 65_535
+SNR_RANGE_DB = (-20.0, 60.0)  # accepted; the network's condition saturates at -10 and 25 dB
+TILE = 128  # latents (512 pixels): about 12 MB per activation, borders cost a third more
+MAX_MAGNITUDE = 100.0  # of a symbol of unit average power; beyond, it is not a measurement
+NOISE_VAR_FLOOR = 1e-6  # 60 dB; an ideal channel may say 0
+
+
+def grid_of(height: int, width: int) -> tuple[int, int]:
+    """Latent rows and columns of a picture: sides over 4, rounded up."""
+    return -(-height // STRIDE), -(-width // STRIDE)
+
+
+def symbol_count(height: int, width: int, rate: str = "1/6") -> int:
+    """Complex symbols k of an HxW picture; k/n is the rate exactly for sides in multiples of 4."""
+    require_choice("rate", rate, RATES)
+    rows, columns = grid_of(height, width)
+    return RATE_PLANES[RATES.index(rate)] * rows * columns
+
+
+class ImageCodec:
+    """Encoder and decoder on one set of weights. Deterministic: equal inputs give equal outputs.
+
+    Results may differ in the last bit between thread counts and torch versions; the PSNR does not.
+    """
+
+    def __init__(self, model: Jscc, name: str, device: str = "cpu") -> None:
+        self.name = name
+        self.device = torch.device(device)
+        self.model = model.to(self.device, memory_format=torch.channels_last).eval()
+        planes = model.config.latents // 2
+        self.rates = tuple(r for r, p in zip(RATES, RATE_PLANES, strict=True) if p <= planes)
+
+    @classmethod
+    def load(
+        cls, name: str = DEFAULT_MODEL, device: str = "cpu", directory: Path = WEIGHTS_DIR
+    ) -> ImageCodec:
+        """Load ``NAME.safetensors`` after checking it against ``NAME.json`` in ``directory``.
+
+        Raises :class:`ModelError` naming the file if weights are missing, damaged or foreign,
+        :class:`ConfigError` for a device that torch does not have.
+        """
+        card = read_card(name, directory)
+        try:
+            model = Jscc(JsccConfig(**card["config"]))
+        except (TypeError, ConfigError) as error:
+            raise ModelError(f"{directory / name}.json: config is not usable ({error})") from None
+        load_into(model, directory / f"{name}.safetensors", card["sha256"])
+        try:
+            return cls(model, name, device)
+        except (RuntimeError, AssertionError) as error:  # torch built without it, or none there
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"device is {device!r}, permitted: cpu or cuda ({reason})") from None
+
+    @torch.inference_mode()
+    def encode(
+        self, image: NDArray[np.uint8], rate: str = "1/6", snr_db: float = 10.0
+    ) -> tuple[NDArray[np.complex64], dict]:
+        """Picture uint8 (H,W,3) → symbols complex64 (k,) of unit average power, and their
+        descriptor.
+
+        rate: k/n, one of ``rates``; snr_db: expected SNR per complex symbol, -20 to 60 dB.
+        The descriptor {"c","w","h","r","s","n"} is all that :meth:`decode` needs
+        besides the symbols.
+        Raises :class:`ConfigError` for a picture, rate or SNR out of range.
+        """
+        require_choice("rate", rate, self.rates)
+        snr_db = float(require_range("snr_db", snr_db, *SNR_RANGE_DB))
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3:
+            raise ConfigError(f"image is {_what(image)}, permitted: uint8 (H,W,3)")
+        height, width, depth = image.shape
+        require_range("image channels", depth, 3, 3)
+        _require_size(height, width)
+        rows, columns = grid_of(height, width)
+        planes = RATE_PLANES[RATES.index(rate)]
+
+        latents = np.empty((2 * planes, rows, columns), np.float32)
+        condition = torch.tensor([snr_db], dtype=torch.float32, device=self.device)
+        for inner, outer, cut in _tiles(rows, columns, self.model.config.halo):
+            patch = self._picture_tile(image, outer)
+            tile = self.model.encoder(patch, condition)[0, : 2 * planes, cut[0], cut[1]]
+            latents[:, inner[0], inner[1]] = tile.cpu().numpy()
+        symbols = np.empty((planes, rows, columns), np.complex64)
+        symbols.real, symbols.imag = latents[0::2], latents[1::2]
+        power = float(np.mean(np.square(latents), dtype=np.float64)) * 2
+        symbols *= np.float32(1 / math.sqrt(max(power, POWER_FLOOR)))
+        descriptor = {
+            "c": self.name,
+            "w": width,
+            "h": height,
+            "r": RATES.index(rate),
+            "s": round(snr_db, 2),
+            "n": symbols.size,
+        }
+        return symbols.reshape(-1), descriptor
+
+    @torch.inference_mode()
+    def decode(
+        self,
+        symbols: NDArray[np.complex64],
+        noise_var: NDArray[np.float32],
+        descriptor: Mapping,
+    ) -> NDArray[np.uint8]:
+        """Received symbols complex64 (k,), noise variances float32 (k,) → picture uint8 (H,W,3).
+
+        noise_var is σ² of each equalised complex symbol. A symbol is taken as erased where its
+        noise variance is ``inf``, NaN or negative, or where the symbol is not finite or larger
+        than 100. The picture is best effort whatever is erased, all of it included.
+        Raises :class:`ConfigError` for a descriptor out of range or arrays that do not fit it.
+        """
+        height, width, planes, snr_db = self._check_descriptor(descriptor)
+        rows, columns = grid_of(height, width)
+        grid = (planes, rows, columns)
+        count = math.prod(grid)
+        for label, array, kind in (("symbols", symbols, "c"), ("noise_var", noise_var, "f")):
+            if (
+                not isinstance(array, np.ndarray)
+                or array.shape != (count,)
+                or array.dtype.kind != kind
+            ):
+                raise ConfigError(
+                    f"{label} is {_what(array)}, permitted: "
+                    f"{'complex' if kind == 'c' else 'float'} ({count},)"
+                )
+        with np.errstate(invalid="ignore", over="ignore"):
+            erased = ~(
+                np.isfinite(noise_var) & (noise_var >= 0) & (np.abs(symbols) <= MAX_MAGNITUDE)
+            )
+        clean = np.where(erased, 0, symbols).astype(np.complex64).reshape(grid)
+        trusted = np.where(erased, np.inf, np.maximum(noise_var, NOISE_VAR_FLOOR))
+        trusted = trusted.astype(np.float32).reshape(grid)
+
+        total = self.model.config.latents // 2
+        condition = condition_of(
+            torch.from_numpy(trusted)[None], torch.tensor([snr_db], dtype=torch.float32), total
+        ).to(self.device)
+        image = np.empty((rows * STRIDE, columns * STRIDE, 3), np.uint8)
+        for inner, outer, cut in _tiles(rows, columns, self.model.config.halo):
+            noise = np.full((1, total, *_lengths(outer)), np.inf, np.float32)
+            noise[0, :planes] = trusted[:, outer[0], outer[1]]
+            latents = np.zeros((1, 2 * total, *_lengths(outer)), np.float32)
+            latents[0, 0 : 2 * planes : 2] = clean[:, outer[0], outer[1]].real
+            latents[0, 1 : 2 * planes : 2] = clean[:, outer[0], outer[1]].imag
+            seen = shrink(*(torch.from_numpy(a).to(self.device) for a in (latents, noise)))
+            tile = self.model.decoder(*seen, condition)[0][:, _pixels(cut[0]), _pixels(cut[1])]
+            rounded = tile.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0)
+            image[_pixels(inner[0]), _pixels(inner[1])] = rounded.cpu().numpy()
+        return image[:height, :width].copy()
+
+    def _picture_tile(self, image: NDArray[np.uint8], outer: tuple[slice, slice]) -> torch.Tensor:
+        """The pixels under ``outer`` latents as (1,3,h,w) in [0,1], padded by edge repetition."""
+        part = image[_pixels(outer[0]), _pixels(outer[1])]
+        tensor = torch.from_numpy(part.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
+        rows, columns = (STRIDE * n for n in _lengths(outer))
+        missing = (0, columns - tensor.shape[3], 0, rows - tensor.shape[2])
+        padded = F.pad(tensor, missing, mode="replicate") if any(missing) else tensor
+        return padded.contiguous(memory_format=torch.channels_last)
+
+    def _check_descriptor(self, descriptor: Mapping) -> tuple[int, int, int, float]:
+        """(height, width, planes, encoder SNR in dB) of a descriptor from anywhere."""
+        if not isinstance(descriptor, Mapping):
+            raise ConfigError(f"descriptor is {_what(descriptor)}, permitted: an object")
+        missing = [key for key in "cwhrsn" if key not in descriptor]
+        if missing:
+            raise ConfigError(
+                f"descriptor lacks {missing[0]!r}, permitted: all of c, w, h, r, s, n"
+            )
+        require_choice("descriptor c", descriptor["c"], (self.name,))
+        limits = {"w": MAX_SIDE, "h": MAX_SIDE, "r": len(self.rates) - 1, "n": 2**31 - 1}
+        for key, high in limits.items():
+            value = descriptor[key]
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+                raise ConfigError(f"descriptor {key} is {value!r}, permitted: an integer")
+            require_range(f"descriptor {key}", value, 0, high)
+        snr_db = descriptor["s"]
+        if isinstance(snr_db, bool) or not isinstance(snr_db, (int, float, np.number)):
+            raise ConfigError(f"descriptor s is {snr_db!r}, permitted: a number")
+        require_range("descriptor s", float(snr_db), *SNR_RANGE_DB)
+        height, width = int(descriptor["h"]), int(descriptor["w"])
+        _require_size(height, width)
+        count = symbol_count(height, width, RATES[descriptor["r"]])
+        require_range("descriptor n", descriptor["n"], count, count)
+        return height, width, RATE_PLANES[descriptor["r"]], float(snr_db)
+
+
+def _require_size(height: int, width: int) -> None:
+    require_range("image height", height, 1, MAX_SIDE)
+    require_range("image width", width, 1, MAX_SIDE)
+    require_range("image pixels", height * width, 1, MAX_PIXELS)
+
+
+def _what(value: object) -> str:
+    """Kind and shape of a refused value, never its content."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape}"
+    return type(value).__name__
+
+
+def _lengths(area: tuple[slice, slice]) -> tuple[int, int]:
+    return area[0].stop - area[0].start, area[1].stop - area[1].start
+
+
+def _pixels(latents: slice) -> slice:
+    return slice(latents.start * STRIDE, latents.stop * STRIDE)
+
+
+def _tiles(
+    rows: int, columns: int, halo: int
+) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice], tuple[slice, slice]]]:
+    """Cover a latent grid: (area to fill, area to compute, where the first lies in the second)."""
+    for top in range(0, rows, TILE):
+        for left in range(0, columns, TILE):
+            inner, outer, cut = [], [], []
+            for start, end in ((top, rows), (left, columns)):
+                stop = min(start + TILE, end)
+                low, high = max(start - halo, 0), min(stop + halo, end)
+                inner.append(slice(start, stop))
+                outer.append(slice(low, high))
+                cut.append(slice(start - low, stop - low))
+            yield tuple(inner), tuple(outer), tuple(cut)  # type: ignore[misc]
