@@ -4,6 +4,10 @@
     SEARCH --candidate--> CONFIRM --long field, header CRC--> COLLECT --all samples--> SEARCH
                              └──────────── neither matches ───────────────────────────────┘
 
+A transmitter that breaks off and begins anew, or an overflow in between, leaves a
+frame whose samples hold another frame's preamble: COLLECT looks for one, drops the
+frame that was broken off and collects the later one.
+
 Every step looks at a stretch of fixed length from an absolute position and runs
 only once that stretch is there, so the frames found do not depend on how the
 stream was cut into pieces.
@@ -56,6 +60,7 @@ class SyncCounters:
     candidates: int = 0
     confirmed: int = 0
     headers_bad: int = 0
+    truncated: int = 0
     frames: int = 0
 
 
@@ -137,27 +142,42 @@ class FrameSync:
         return True
 
     def _confirm(self) -> bool | None:
-        num = self.numerology
         candidate = self._candidates[0]
-        n_header = header_symbols(num)
-        header_len = 2 * num.fft_size + num.cp_len + n_header * num.symbol_len
-        stop = candidate.position + acquire.extent(num) + header_len
-        window = self._view(candidate.position, stop)
+        window = self._view(candidate.position, candidate.position + self._confirm_len())
         if window is None:
             return None
-        self.counters.candidates += 1
         self._candidates.popleft()
-        acquisition = acquire.confirm(window, candidate.position, candidate, num)
-        if acquisition is not None:
-            self.counters.confirmed += 1
-            offset = acquisition.long_position - candidate.position
-            if offset >= 0 and self._read_header(window[offset:], acquisition):
-                self._candidates.clear()
-                return True
-            self.counters.headers_bad += 1
-        if not self._candidates:
+        if self._lock(window, candidate):
+            self._candidates.clear()
+        elif not self._candidates:
             self._scan = self._scan_end
         return True
+
+    def _header_len(self) -> int:
+        """Samples from the window of the first long symbol to the end of the header."""
+        num = self.numerology
+        return int(symbol_starts(header_symbols(num), num)[-1]) + num.fft_size
+
+    def _confirm_len(self) -> int:
+        """Samples from a candidate's position that :meth:`_lock` may look at."""
+        return acquire.extent(self.numerology) + self.numerology.cp_len + self._header_len()
+
+    def _lock(self, window: np.ndarray, candidate: detect.Candidate) -> bool:
+        """Make a candidate the pending frame if its long field and header are there.
+
+        ``window`` holds the samples from the candidate's position on.
+        """
+        num = self.numerology
+        self.counters.candidates += 1
+        acquisition = acquire.confirm(window, candidate.position, candidate, num)
+        if acquisition is None:
+            return False
+        self.counters.confirmed += 1
+        offset = acquisition.long_position - candidate.position
+        if offset >= 0 and self._read_header(window[offset:], acquisition):
+            return True
+        self.counters.headers_bad += 1
+        return False
 
     def _read_header(self, samples: np.ndarray, acquisition: acquire.Acquisition) -> bool:
         try:
@@ -169,7 +189,7 @@ class FrameSync:
         self._pending = (acquisition, cfo_hz, header, body)
         return True
 
-    def _collect(self) -> Capture | None:
+    def _collect(self) -> Capture | bool | None:
         assert self._pending is not None
         acquisition, cfo_hz, header, body = self._pending
         start = acquisition.long_position
@@ -177,11 +197,25 @@ class FrameSync:
         samples = self._view(start, start + body + spare)
         if samples is None:
             return None
+        # A later frame is looked for as far as all of its header lies within this one; the
+        # search goes on from there, so that one that begins near the end is found as well.
+        inner = self._header_len()
+        stop = max(inner, body - self._confirm_len() - 2 * short_len(self.numerology))
+        if stop > inner and self._restart(samples, start, inner, stop - inner):
+            self.counters.truncated += 1
+            return True
         self.counters.frames += 1
         self._pending = None
-        # The next frame may follow at once; its short field has two periods to spare.
-        self._scan = self._scan_end = start + body
+        self._scan = self._scan_end = start + stop
         return Capture(samples.copy(), start, cfo_hz, header, to_db(mean_power(samples[:body])))
+
+    def _restart(self, samples: np.ndarray, start: int, inner: int, n_scan: int) -> bool:
+        """Look for another frame in ``samples`` from ``inner`` on, and lock to the first one."""
+        for found in detect.find_candidates(samples[inner:], n_scan, self.numerology):
+            at = inner + found.position
+            if self._lock(samples[at:], detect.Candidate(start + at, found.cfo_hz)):
+                return True
+        return False
 
 
 def iterate(sync: FrameSync, chunks: Iterator[np.ndarray]) -> Iterator[Capture]:
