@@ -8,6 +8,7 @@ import scipy.fft
 
 from semcom_blocks.link.assembler import JobReceived
 from semcom_blocks.phy.header import FrameHeader
+from semcom_blocks.phy.interleave import gather
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.wire import Message
 
@@ -50,8 +51,8 @@ def received_message(
     arrays = dict(display)
     streams = []
     for stream in job.streams:
-        arrays[f"stream_{stream.stream_id}"] = stream.symbols
-        arrays[f"noise_var_{stream.stream_id}"] = stream.noise_var
+        arrays[f"stream_{stream.stream_id}"] = gather(stream.symbols)
+        arrays[f"noise_var_{stream.stream_id}"] = gather(stream.noise_var)
         streams.append(
             {
                 "stream_id": stream.stream_id,

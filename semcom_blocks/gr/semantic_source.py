@@ -13,6 +13,7 @@ from semcom_blocks.errors import SemcomError
 from semcom_blocks.gr.base import PduBlock
 from semcom_blocks.link.message import SemanticMessage
 from semcom_blocks.link.transmission import Transmission
+from semcom_blocks.phy import interleave
 from semcom_blocks.wire import Message
 
 #: How long the socket thread waits for a message before it looks for replies to send.
@@ -81,7 +82,8 @@ class SemanticSource(PduBlock):
         self._jobs[job_id] = (peer, transmission)
         self._replies.put((peer, Message("accepted", {"job_id": job_id}, {})))
         for stream_id, symbols in transmission.streams.items():
-            self.publish("analog", {"job_id": job_id, "stream_id": stream_id}, symbols)
+            meta = {"job_id": job_id, "stream_id": stream_id}
+            self.publish("analog", meta, interleave.spread(symbols))
         self.publish("message", {"job_id": job_id}, body)
 
     def _on_status(self, meta: dict[str, Any], _vector: np.ndarray) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from semcom_blocks import sigmf
 from semcom_blocks.gr.base import EOF_KEY
 from semcom_blocks.gr.sample_socket import report_job_end
-from semcom_blocks import sigmf
 
 #: Wait after the end of the recording; the scheduler calls again at once.
 IDLE_S = 0.01

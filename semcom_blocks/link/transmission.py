@@ -73,7 +73,8 @@ class Transmission:
         if "frames_total" in status:
             self.frames_total = int(status["frames_total"])
         if "frame_samples" in status:
-            self.frames_sent += 1
+            # Frames that close the job carry no payload and are sent in threes: not counted.
+            self.frames_sent += not status.get("end", False)
             self.samples_sent += int(status["frame_samples"])
             self._energy += float(status["power"]) * int(status["frame_samples"])
             self._papr_db = max(self._papr_db, float(status["papr_db"]))

@@ -45,3 +45,21 @@ def deinterleave(cells: np.ndarray) -> np.ndarray:
     """Undo :func:`interleave`, complex64 (n,) → complex64 (n,)."""
     n = len(cells)
     return cells[permutation(n)] * np.conj(pn_qpsk(n, WHITENING_OFFSET))
+
+
+def spread(symbols: np.ndarray) -> np.ndarray:
+    """Permute a whole stream before it is cut into frames, (n,) → (n,).
+
+    Every frame then holds a sample of the whole picture: frames have equal power
+    although a codec's channels have not, and a lost frame leaves many small gaps
+    instead of one large one.  Position p takes item ``p·q mod n``: any run of
+    positions samples the stream evenly.
+    """
+    return symbols[permutation(len(symbols))]
+
+
+def gather(cells: np.ndarray) -> np.ndarray:
+    """Undo :func:`spread`, (n,) → (n,)."""
+    out = np.empty_like(cells)
+    out[permutation(len(cells))] = cells
+    return out
