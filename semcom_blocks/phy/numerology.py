@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass, fields
 from functools import cached_property
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from semcom_blocks.errors import ConfigError, require_range
 FFT_SIZES = (64, 128, 256, 512, 1024)
 #: Samples of one frame at most: bounds the receiver's buffer and the timing drift to track.
 MAX_FRAME_SAMPLES = 2**17
+_REAL = ("sample_rate_hz",)
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Numerology:
     sample_rate_hz: float = 1e6
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            kind, words = (Real, "numbers") if field.name in _REAL else (Integral, "integers")
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise ConfigError(f"{field.name} is {value!r}, permitted: {words}")
         if self.fft_size not in FFT_SIZES:
             raise ConfigError(f"fft_size is {self.fft_size}, permitted: {FFT_SIZES}")
         require_range("cp_len", self.cp_len, 4, self.fft_size // 2)
