@@ -17,6 +17,9 @@ from semcom_blocks.phy.numerology import Numerology
 
 #: Zero samples around a burst, so that a receiver that works in blocks sees its end.
 DEFAULT_GAP_SAMPLES = 12_000
+#: Zero samples that follow the end of a job: filters on the way hold some samples back, and the
+#: tag behind which nothing came would never be seen.
+JOB_END_MARGIN = 512
 #: Wait when there is nothing to send; the scheduler calls again at once.
 IDLE_S = 0.002
 
@@ -25,7 +28,7 @@ class OfdmModulator(gr.sync_block):
     """Ports: ``grid`` in (c32 PDU), stream out, ``status`` out.
 
     Tags: ``tx_sob`` and ``tx_eob`` around a burst, ``frame`` at the start of each
-    frame, ``job_end`` (job number) on the last sample of a job.  Retransmissions
+    frame, ``job_end`` (job number) behind the last sample of a job.  Retransmissions
     (``urgent``) overtake what waits.
     """
 
@@ -75,10 +78,9 @@ class OfdmModulator(gr.sync_block):
         self.message_port_pub(pmt.intern("status"), pdu.make(status))
         if meta.get("job_end"):
             self._in_burst = False
-            last = len(self._gap) - 1
-            self._pieces.append(
-                (self._gap, [(0, "tx_eob", True), (last, "job_end", header.job_id)])
-            )
+                        self._pieces.append((self._gap, [(0, "tx_eob", True)]))
+            margin = np.zeros(JOB_END_MARGIN, np.complex64)
+            self._pieces.append((margin, [(0, "job_end", header.job_id)]))
 
     def work(self, input_items: list[Any], output_items: list[np.ndarray]) -> int:
         """Fill the output with what there is; see :meth:`gr.sync_block.work`."""
