@@ -41,7 +41,7 @@ class OfdmModulator(gr.sync_block):
     ) -> None:
         gr.sync_block.__init__(self, "OFDM Modulator", in_sig=None, out_sig=[np.complex64])
         self._numerology = numerology or Numerology()
-        self._level = TransmitLevel(power, papr_limit_db)
+        self.set_level(power, papr_limit_db)
         self._gap = np.zeros(gap_samples, np.complex64)
         self._waiting: deque[tuple[dict[str, Any], np.ndarray]] = deque()
         self._pieces: deque[tuple[np.ndarray, list[tuple[int, str, Any]]]] = deque()
@@ -49,6 +49,10 @@ class OfdmModulator(gr.sync_block):
         self.message_port_register_in(pmt.intern("grid"))
         self.message_port_register_out(pmt.intern("status"))
         self.set_msg_handler(pmt.intern("grid"), self._on_grid)
+
+    def set_level(self, power: float, papr_limit_db: float | None = None) -> None:
+        """Mean power and peak limit, from the next frame on."""
+        self._level = TransmitLevel(power, papr_limit_db)
 
     def _on_grid(self, message: Any) -> None:
         meta, vector = pdu.parse(message)
@@ -78,7 +82,7 @@ class OfdmModulator(gr.sync_block):
         self.message_port_pub(pmt.intern("status"), pdu.make(status))
         if meta.get("job_end"):
             self._in_burst = False
-                        self._pieces.append((self._gap, [(0, "tx_eob", True)]))
+            self._pieces.append((self._gap, [(0, "tx_eob", True)]))
             margin = np.zeros(JOB_END_MARGIN, np.complex64)
             self._pieces.append((margin, [(0, "job_end", header.job_id)]))
 
