@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from semcom_blocks.link.arq import ArqConfig as ArqDefaults
+from semcom_blocks.phy.framer import DEFAULT_ANALOG_PER_FRAME
 from semcom_blocks.phy.numerology import Numerology
 
 RADIO_SIM = "sim"
@@ -22,7 +24,10 @@ PORT_LOW = 1024  # below it a port needs privileges
 PORT_HIGH = 65535
 
 Port = Annotated[int, Field(ge=PORT_LOW, le=PORT_HIGH)]
-Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]{1,253}$|^\*$")]
+# What semcom_blocks.transport takes: IPv4 or a name, or * for every address.
+Host = Annotated[
+    str, StringConstraints(pattern=r"^(\*|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)$")
+]
 
 
 class Frozen(BaseModel):
@@ -32,7 +37,11 @@ class Frozen(BaseModel):
 
 
 class ChannelConfig(Frozen):
-    """The software channel between two simulated radios."""
+    """The software channel between two simulated radios.
+
+    Its parameters are defined in ``semcom_blocks.channel.config``; here they are held
+    to what a link of these numerologies can be asked to carry.
+    """
 
     # "none" leaves the samples as they were sent.
     model: Literal["awgn", "rayleigh", "multipath", "none"] = "awgn"
@@ -42,33 +51,33 @@ class ChannelConfig(Frozen):
     sro_ppm: float = Field(0.0, ge=-100, le=100)
     # RMS of the exponential power-delay profile; beyond the cyclic prefix carriers interfere.
     delay_spread_s: float = Field(1e-6, ge=0, le=20e-6)
-    # Two-sided Lorentzian linewidth of the oscillators together.
+    hold_power: bool = False
+    # Linewidth of the oscillators together.
     phase_noise_hz: float = Field(0.0, ge=0, le=1e3)
     iq_gain_db: float = Field(0.0, ge=-6, le=6)
     iq_phase_deg: float = Field(0.0, ge=-30, le=30)
-    # Relative to the signal's unit average power; -200 is none.
-    dc_dbc: float = Field(-200.0, ge=-200, le=0)
-    # 0 leaves the samples unquantised.
-    adc_bits: int = Field(0, ge=0, le=16)
+    # Relative to a signal of unit power; absent means none.
+    dc_offset_db: float | None = Field(None, ge=-100, le=20)
+    # Absent means samples without quantisation or clipping.
+    adc_bits: int | None = Field(None, ge=1, le=16)
 
 
 class CodecConfig(Frozen):
     """What turns the picture into complex symbols."""
 
-    name: Literal["jscc"] = "jscc"
     # Complex symbols per source value (k/n, n = 3·H·W).
-    rate: Literal["1/24", "1/12", "1/6"] = "1/6"
+    rate: Literal["1/24", "1/12", "1/6", "1/3"] = "1/6"
 
 
 class ArqConfig(Frozen):
-    """Selective repeat of the prompt's packets."""
+    """Selective repeat of the prompt's packets; see ``semcom_blocks.link.arq``."""
 
-    # Longest silence before an unacknowledged packet is sent again.
-    ack_timeout_s: float = Field(0.5, ge=0.01, le=60)
+    window: int = Field(ArqDefaults.window, ge=1, le=256)
+    initial_rto_s: float = Field(ArqDefaults.initial_rto_s, ge=0.05, le=4)
     # Sends of one packet after which the sender gives up.
-    tries: int = Field(16, ge=1, le=100)
+    max_attempts: int = Field(ArqDefaults.max_attempts, ge=1, le=255)
     # Whole time the sender may spend on one prompt.
-    give_up_s: float = Field(30.0, ge=0.1, le=3600)
+    give_up_s: float = Field(ArqDefaults.give_up_s, ge=0.1, le=3600)
 
 
 class LinkConfig(Frozen):
@@ -77,7 +86,20 @@ class LinkConfig(Frozen):
     feedback: Literal["none", "zmq"] = "zmq"
     # How often each packet is sent when there is no feedback.
     repeats: int = Field(3, ge=1, le=20)
+    # Analog symbols of a frame: longer frames cost less, shorter ones lose less.
+    analog_per_frame: int = Field(DEFAULT_ANALOG_PER_FRAME, ge=1, le=32768)
+    # Silence after which the receiver closes a job whose end it missed.
+    idle_timeout_s: float = Field(3.0, ge=0.1, le=60)
     arq: ArqConfig = ArqConfig()
+
+
+class LevelConfig(Frozen):
+    """Transmit level; see ``semcom_blocks.phy.modulator``."""
+
+    # Mean power of the time-domain signal, 1 is unit power.
+    power: float = Field(1.0, ge=1e-6, le=1e3)
+    # Peaks above this ratio to the mean are clipped and filtered; absent leaves them.
+    papr_limit_db: float | None = Field(None, ge=3, le=20)
 
 
 class RadioConfig(Frozen):
@@ -148,5 +170,6 @@ class RunConfig(Frozen):
     codec: CodecConfig = CodecConfig()
     link: LinkConfig = LinkConfig()
     radio: RadioConfig = RadioConfig()
+    level: LevelConfig = LevelConfig()
     numerology: NumerologyConfig = NumerologyConfig()
     network: NetworkConfig = NetworkConfig()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from host.config.models import RADIO_FILE_PREFIX, NetworkConfig, RunConfig
+from semcom_blocks.phy.numerology import Numerology
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,29 @@ def _absolute(spec: str) -> str:
     return RADIO_FILE_PREFIX + str(Path(spec[len(RADIO_FILE_PREFIX) :]).absolute())
 
 
-def radio_job(run: RunConfig, role: Literal["tx", "rx"]) -> dict[str, Any]:
+def radio_job(
+    run: RunConfig, role: Literal["tx", "rx"], *, repeatable: bool = False
+) -> dict[str, Any]:
     """The dictionary for ``python3 -m semcom_blocks.radio ROLE --config FILE.json``.
+
+    ``repeatable``: take the ARQ's session number from the seed, so that two runs send
+    the same packets. Only for a receiver that starts with the sender: one that runs on
+    would take the second run for the first's echo.
 
     ``channel`` is ``None`` where nothing lies between transmitter and antenna: at the
     receiver (the simulated channel sits in the sender) and with model ``none``.
     """
     channel = None
     if role == "tx" and run.channel.model != "none":
-        channel = {**run.channel.model_dump(), "seed": run.seed}
+        numerology = Numerology(
+            **run.numerology.model_dump(), sample_rate_hz=run.radio.sample_rate_hz
+        )
+        channel = {
+            **run.channel.model_dump(),
+            "seed": run.seed,
+            "sample_rate_hz": numerology.sample_rate_hz,
+            "symbol_energy": numerology.symbol_energy,
+        }
     endpoints = Endpoints.of(run.network, role)
     return {
         "role": role,
@@ -58,7 +73,8 @@ def radio_job(run: RunConfig, role: Literal["tx", "rx"]) -> dict[str, Any]:
         "sample_rate_hz": run.radio.sample_rate_hz,
         "numerology": run.numerology.model_dump(),
         "channel": channel,
-        "link": run.link.model_dump(),
+        "link": {**run.link.model_dump(), "session": run.seed if repeatable else None},
+        "level": run.level.model_dump(),
         "endpoints": {
             "source": endpoints.source,
             "sink": endpoints.sink,
@@ -67,4 +83,5 @@ def radio_job(run: RunConfig, role: Literal["tx", "rx"]) -> dict[str, Any]:
         },
         "estimator": run.radio.estimator,
         "equalizer": run.radio.equalizer,
+        "allow_remote": run.network.bind != NetworkConfig().bind,
     }

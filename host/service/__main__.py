@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 from host.service.handlers import CodecLoader, Handlers, load_shipped_codec
@@ -29,8 +30,9 @@ def run_service(
     load_codec: CodecLoader = load_shipped_codec,
     *,
     allow_remote: bool = False,
+    announce: Callable[[str], None] = lambda endpoint: None,
 ) -> None:
-    """Serve on ``endpoint`` until SIGTERM or SIGINT."""
+    """Serve on ``endpoint`` until SIGTERM or SIGINT; ``announce`` is told when it listens."""
     server = Server(endpoint, Handlers(load_codec), allow_remote=allow_remote)
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -44,6 +46,7 @@ def run_service(
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     logging.getLogger(__name__).info("listening on %s, %d threads", server.endpoint, threads)
+    announce(server.endpoint)
     try:
         server.serve(limit_threads)
     finally:

@@ -47,7 +47,7 @@ def load_shipped_codec() -> ImageCodec:
     """The codec whose weights come with the repository; ``ModelError`` if they do not."""
     from models.image_codec import ImageCodec as Shipped
 
-    return Shipped.load("jscc")
+    return Shipped.load()
 
 
 class Handlers:

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
-import platform
 import queue
 from collections.abc import Callable
 
@@ -13,6 +11,7 @@ import zmq
 
 from host.service.handlers import Handlers
 from host.service.worker import Job, Worker, error_message
+from host.versions import package_versions
 from semcom_blocks.errors import PeerError
 from semcom_blocks.transport import MessageSocket, open_socket
 from semcom_blocks.wire import Message
@@ -21,20 +20,8 @@ WAKE_ENDPOINT = "inproc://semcom-service-wake"
 # A reply may be a 48 MB picture to a client that reads; one that does not is dropped.
 REPLY_TIMEOUT_S = 5.0
 POLL_S = 0.1
-REPORTED_PACKAGES = ("numpy", "torch", "torchmetrics", "pyzmq", "msgpack")
 
 _log = logging.getLogger(__name__)
-
-
-def versions() -> dict[str, str]:
-    """Versions of the interpreter and the packages that a result depends on."""
-    found = {"python": platform.python_version()}
-    for name in REPORTED_PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "missing"
-    return found
 
 
 class Server:
@@ -47,7 +34,7 @@ class Server:
     def __init__(self, endpoint: str, handlers: Handlers, *, allow_remote: bool = False) -> None:
         self._context = zmq.Context()
         self._stopping = False
-        self._versions = versions()
+        self._versions = package_versions()
         self.answered = 0
         try:
             self._wake = self._context.socket(zmq.PULL)

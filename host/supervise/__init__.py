@@ -3,7 +3,7 @@
 
 from host.supervise.child import Child
 from host.supervise.environment import host_python, radio_python
-from host.supervise.ports import free_ports, require_free_port
+from host.supervise.ports import free_ports
 from host.supervise.supervisor import Supervisor
 
 __all__ = [
@@ -12,5 +12,4 @@ __all__ = [
     "free_ports",
     "host_python",
     "radio_python",
-    "require_free_port",
 ]

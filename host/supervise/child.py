@@ -92,6 +92,10 @@ class Child:
         line = lines[-1] if lines else ""
         return "".join(c if c.isprintable() else "?" for c in line)[:LINE_CHARS_MAX]
 
+    def unended(self) -> Exit:
+        """The record of a child that did not end in time and had to be killed."""
+        return Exit(-signal.SIGKILL, self.last_line())
+
     def failure(self, end: Exit) -> SemcomError:
         """The error that an unexpected ``end`` of this child stands for."""
         line = end.last_line

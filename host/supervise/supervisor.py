@@ -39,14 +39,11 @@ class Supervisor:
         _log.info("started %s (pid %d)", name, child.pid)
         return child
 
-    def check(self, may_finish: Sequence[Child] = ()) -> None:
-        """Raise the named error of the first child that ended uninvited.
-
-        Children in ``may_finish`` may end with exit code 0.
-        """
+    def check(self) -> None:
+        """Raise the named error of the first child that ended uninvited."""
         for child in self._children:
             end = child.poll()
-            if end is not None and not (end.code == 0 and child in may_finish):
+            if end is not None:
                 raise child.failure(end)
 
     def stop(self, child: Child) -> Exit | None:

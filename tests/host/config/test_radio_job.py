@@ -3,7 +3,10 @@
 
 import json
 
+import pytest
+
 from host.config import load_run, radio_job
+from semcom_blocks.channel.config import ChannelConfig
 
 
 def test_channel_sits_in_the_sender_with_the_runs_seed():
@@ -32,4 +35,19 @@ def test_two_machines():
 
 def test_it_is_strict_json():
     text = json.dumps(radio_job(load_run(), "tx"), allow_nan=False)
-    assert json.loads(text)["link"]["arq"]["tries"] >= 1
+    assert json.loads(text)["link"]["arq"]["give_up_s"] > 0
+
+
+def test_the_channel_is_one_that_the_radio_takes():
+    for model in ("awgn", "rayleigh", "multipath"):
+        run = load_run(overrides={"channel.model": model, "seed": 5, "radio.sample_rate_hz": 2e6})
+        channel = ChannelConfig.from_dict(radio_job(run, "tx")["channel"])
+        assert channel.seed == 5
+        assert channel.sample_rate_hz == 2e6
+        assert channel.symbol_energy == pytest.approx(64 / 52)
+
+
+def test_file_paths_are_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    job = radio_job(load_run(overrides={"radio.spec": "file:a"}), "tx")
+    assert job["radio"] == f"file:{tmp_path / 'a'}"

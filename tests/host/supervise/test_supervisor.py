@@ -87,11 +87,10 @@ def test_a_missing_package_points_to_the_doctor(tmp_path):
             crew.check()
 
 
-def test_early_success_is_an_error_unless_allowed(tmp_path):
+def test_early_success_is_an_error_too(tmp_path):
     with Supervisor(tmp_path) as crew:
         child = start(crew, "pass")
         wait_for(lambda: child.poll() is not None)
-        crew.check(may_finish=[child])
         with pytest.raises(PeerError, match="exit code 0"):
             crew.check()
 

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Send a photo and its prompt through the whole link on this machine and show what arrived."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from host.cli import options
+from host.cli.parser import overrides
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    options.add_source(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out/demo"),
+        metavar="DIR",
+        help="folder for report.json, report.png, received.png and prompt.txt",
+    )
+    options.add_channel(parser, "Es/N0 per complex data symbol in dB")
+    options.add_receiver(parser)
+    options.add_link(parser)
+    options.add_level(parser)
+    options.add_network(parser, "source", "sink")
+    options.add_common(parser)
+    parser.add_argument(
+        "--attach",
+        action="store_true",
+        help="start no radios: use a flowgraph that runs already, for example in GNU Radio "
+        "Companion, with its Semantic Source and Sink on the ports above",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; 0 if prompt and picture arrived."""
+    from host.cli.checks import check_run
+    from host.cli.display import Display, say, show_report
+    from host.cli.source import load_source
+    from host.config import load_run
+    from host.pipeline.demo import run_demo
+    from host.report.files import require_folder
+    from host.report.write import import_early, write_report
+
+    run_config = check_run(load_run(args.config, overrides(args)), sim_only=True, host=args.host)
+    with Display() as display:
+        original, prompt = load_source(run_config, display.note)
+        out = require_folder(args.out)
+        import_early()
+        outcome = run_demo(
+            run_config,
+            original,
+            prompt,
+            display,
+            attach=args.attach,
+            host_endpoint=args.host,
+            threads=args.threads,
+            log_dir=args.log_dir,
+        )
+        display.stage("report")
+        report = write_report(outcome, out)
+    show_report(report, args.json)
+    if not args.json:
+        say(f"\nreport: {out / 'report.png'}, {out / 'report.json'}")
+    failure = outcome.failure()
+    if failure is not None:
+        raise failure
+    return 0

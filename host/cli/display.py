@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the terminal shows: a progress bar while it works, a table when it is done."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
+
+from host.report.document import to_json
+from host.report.table import make_table
+
+STAGES = {
+    "set-up": "starting radios and models",
+    "encode": "encoding",
+    "air": "on the air",
+    "decode": "decoding",
+    "report": "drawing",
+}
+
+
+class Display:
+    """A watcher for pipelines. Silent where stderr is no terminal; notes are always told."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=40),
+            MofNCompleteColumn(),
+            TextColumn("frames"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> Display:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def stage(self, name: str) -> None:
+        """Show that a new stage began."""
+        self._progress.update(self._task, description=STAGES.get(name, name))
+
+    def frames(self, done: int, total: int) -> None:
+        """Move the bar."""
+        self._progress.update(self._task, completed=done, total=total or None)
+
+    def note(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._console.print(Text(f"semcom: {text}"), soft_wrap=True)
+
+
+def show_report(report: dict[str, Any], as_json: bool) -> None:
+    """The report on stdout."""
+    if as_json:
+        sys.stdout.write(to_json(report))
+    else:
+        Console().print(make_table(report))
+
+
+def say(text: str) -> None:
+    """A line on stdout, as it is."""
+    Console().print(Text(text), soft_wrap=True)

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure a model."""
+
+from __future__ import annotations
+
+import argparse
+
+from host.cli.models import add_models, run
+
+MODELS = {"jscc": "host.evaluate.jscc"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the models and their options."""
+    add_models(parser, MODELS)
+
+
+__all__ = ["add_arguments", "run"]

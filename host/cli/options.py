@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that several subcommands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from host.cli.parser import add_field, positive
+from host.service.__main__ import THREADS_MAX, default_threads
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """What is sent."""
+    parser.add_argument(
+        "image",
+        nargs="?",
+        default=argparse.SUPPRESS,
+        metavar="IMAGE",
+        help="a JPEG, PNG or WebP file, or a photo that scikit-image ships: "
+        "astronaut, chelsea, coffee, rocket, retina, … (default: chelsea)",
+    )
+    parser.add_argument(
+        "--prompt",
+        default=argparse.SUPPRESS,
+        metavar="TEXT",
+        help="text that must arrive exactly, up to 64 KiB of UTF-8 (default: the photo's caption)",
+    )
+    add_field(parser, "--rate", "codec.rate", "complex symbols per source value, k/n")
+
+
+def add_channel(parser: argparse.ArgumentParser, snr_help: str) -> None:
+    """The software channel between simulated radios."""
+    group = parser.add_argument_group("software channel")
+    add_field(group, "--snr-db", "channel.snr_db", snr_help)
+    add_field(group, "--channel", "channel.model", "fading; none leaves the samples as sent")
+    add_field(group, "--cfo-hz", "channel.cfo_hz", "carrier frequency offset in Hz")
+    add_field(group, "--sro-ppm", "channel.sro_ppm", "sampling rate offset in ppm")
+    add_field(
+        group, "--delay-spread-s", "channel.delay_spread_s", "RMS delay spread of multipath in s"
+    )
+    add_field(group, "--seed", "seed", "of everything random in the run")
+
+
+def add_receiver(parser: argparse.ArgumentParser) -> None:
+    """How the receiver works."""
+    add_field(parser, "--estimator", "radio.estimator", "channel estimator")
+    add_field(parser, "--equalizer", "radio.equalizer", "equaliser")
+
+
+def add_link(parser: argparse.ArgumentParser) -> None:
+    """How prompt packets are protected."""
+    add_field(
+        parser, "--feedback", "link.feedback", "way of the acknowledgements; none repeats blindly"
+    )
+    add_field(parser, "--repeats", "link.repeats", "sends of each packet without feedback")
+
+
+def add_level(parser: argparse.ArgumentParser) -> None:
+    """How strong the transmitter is."""
+    add_field(
+        parser,
+        "--papr-limit-db",
+        "level.papr_limit_db",
+        "clip and filter peaks above this ratio to the mean power in dB",
+    )
+
+
+def add_network(parser: argparse.ArgumentParser, *flags: str) -> None:
+    """Addresses and ports; ``flags`` picks from ``peer bind source sink feedback samples``."""
+    group = parser.add_argument_group("network")
+    fields = {
+        "peer": ("--peer", "network.peer", "machine of the receiving radio"),
+        "bind": ("--bind", "network.bind", "address for samples and feedback; 0.0.0.0 for all"),
+        "source": ("--source-port", "network.source_port", "of the Semantic Source"),
+        "sink": ("--sink-port", "network.sink_port", "of the Semantic Sink"),
+        "feedback": ("--feedback-port", "network.feedback_port", "of the acknowledgements"),
+        "samples": ("--samples-port", "network.samples_port", "of the simulated air"),
+    }
+    for flag in flags:
+        add_field(group, *fields[flag])
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Experiment file, host service, logs."""
+    group = parser.add_argument_group("run")
+    group.add_argument(
+        "--config",
+        type=Path,
+        default=None,
+        metavar="FILE.toml",
+        help="experiment file; options on the command line win over it",
+    )
+    group.add_argument(
+        "--host",
+        default=None,
+        metavar="tcp://ADDRESS:PORT",
+        help="use this running host service instead of starting one",
+    )
+    group.add_argument(
+        "--threads",
+        type=positive(1, THREADS_MAX, int),
+        default=default_threads(),
+        metavar="N",
+        help="processors for the models",
+    )
+    group.add_argument(
+        "--log-dir",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="keep the processes' logs here; otherwise they are dropped at the end",
+    )
+    group.add_argument(
+        "--json", action="store_true", help="print the report as JSON instead of a table"
+    )

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Receive photos and prompts by one radio and write each into a folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from host.cli import options
+from host.cli.parser import add_field, overrides, positive
+
+TIMEOUT_MAX_S = 7 * 86400.0
+COUNT_MAX = 1_000_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_field(parser, "--radio", "radio.spec", "sim or file:PATH")
+    add_field(parser, "--sample-rate-hz", "radio.sample_rate_hz", "sample rate in Hz")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out/rx"),
+        metavar="DIR",
+        help="folder for received.png, prompt.txt, report.json and report.png; "
+        "with a --count other than 1 a folder job-NNNN for each job in it",
+    )
+    parser.add_argument(
+        "--count",
+        type=positive(0, COUNT_MAX, int),
+        default=1,
+        metavar="N",
+        help="jobs to receive, 0 for no end",
+    )
+    parser.add_argument(
+        "--timeout-s",
+        type=positive(0.1, TIMEOUT_MAX_S),
+        default=120.0,
+        metavar="S",
+        help="longest wait for the next job in seconds",
+    )
+    options.add_receiver(parser)
+    options.add_link(parser)
+    options.add_network(parser, "bind", "sink", "feedback", "samples")
+    options.add_common(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Receive; 0 if all jobs came and their prompts are whole."""
+    from host.cli.checks import check_run
+    from host.cli.display import Display, say, show_report
+    from host.config import load_run
+    from host.pipeline.receive import run_receive
+    from host.report.files import require_folder
+    from host.report.write import import_early, write_report
+
+    run_config = check_run(load_run(args.config, overrides(args)), host=args.host)
+    out = require_folder(args.out)
+    import_early()
+    failure = None
+    with Display() as display:
+        jobs = run_receive(
+            run_config,
+            display,
+            count=args.count,
+            timeout_s=args.timeout_s,
+            host_endpoint=args.host,
+            threads=args.threads,
+            log_dir=args.log_dir,
+        )
+        for number, outcome in enumerate(jobs, start=1):
+            folder = out if args.count == 1 else require_folder(out / f"job-{number:04d}")
+            report = write_report(outcome, folder)
+            show_report(report, args.json)
+            if not args.json:
+                say(f"\nreport: {folder / 'report.png'}, {folder / 'report.json'}")
+            failure = failure or outcome.failure()
+    if failure is not None:
+        raise failure
+    return 0

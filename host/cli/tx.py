@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Send a photo and its prompt by one radio, until it is delivered or given up.
+
+With --radio sim the receiver is `semcom rx --radio sim`, here or on --peer; with
+--radio file:PATH every sample goes to a SigMF pair PATH.sigmf-data and PATH.sigmf-meta.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from host.cli import options
+from host.cli.parser import add_field, overrides
+from host.config import RunConfig, load_run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    options.add_source(parser)
+    add_field(parser, "--radio", "radio.spec", "sim or file:PATH")
+    add_field(parser, "--sample-rate-hz", "radio.sample_rate_hz", "sample rate in Hz")
+    parser.add_argument(
+        "--out", type=Path, default=None, metavar="DIR", help="folder for report.json"
+    )
+    options.add_link(parser)
+    options.add_level(parser)
+    options.add_channel(
+        parser,
+        "Es/N0 in dB that the encoder prepares for and the software channel, if any, gives;",
+    )
+    options.add_network(parser, "peer", "source", "feedback", "samples")
+    options.add_common(parser)
+
+
+def resolve(args: argparse.Namespace) -> RunConfig:
+    """The run: into a file the samples go as sent and nobody answers, unless asked."""
+    given = overrides(args)
+    run = load_run(args.config, given)
+    if not run.radio.is_sim:
+        defaults = {"channel.model": "none", "link.feedback": "none"}
+        run = load_run(args.config, given, defaults)
+    return run
+
+
+def run(args: argparse.Namespace) -> int:
+    """Send; 0 if delivered, or if all is sent and no feedback was asked for."""
+    from host.cli.checks import check_run
+    from host.cli.display import Display, show_report
+    from host.cli.source import load_source
+    from host.pipeline.send import run_send
+    from host.report.document import build
+    from host.report.files import require_folder
+    from host.report.write import write_report
+
+    run_config = check_run(resolve(args), host=args.host)
+    with Display() as display:
+        original, prompt = load_source(run_config, display.note)
+        out = require_folder(args.out) if args.out is not None else None
+        outcome = run_send(
+            run_config,
+            original,
+            prompt,
+            display,
+            host_endpoint=args.host,
+            threads=args.threads,
+            log_dir=args.log_dir,
+        )
+    report = build(outcome) if out is None else write_report(outcome, out, page=False)
+    show_report(report, args.json)
+    failure = outcome.failure()
+    if failure is not None:
+        raise failure
+    return 0

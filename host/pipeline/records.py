@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the radios tell about a job, as frozen records made from their messages."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from semcom_blocks.errors import WireError
+from semcom_blocks.wire import Message
+
+STREAM_PICTURE = 0  # the one analog stream of a job so far
+FRAMES_LOGGED_MAX = 100_000  # bounds the memory of a receiver that runs for days on one job
+
+
+def number(value: Any) -> float:
+    """``value`` as a float, NaN for what is none."""
+    ok = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if ok else math.nan
+
+
+@dataclass(frozen=True)
+class Transmission:
+    """The sender's account of a job (``tx_done``). ``delivered`` is ``None`` without feedback."""
+
+    job_id: int
+    delivered: bool | None
+    packets_sent: int
+    retransmissions: int
+    frames_sent: int
+    samples_sent: int
+    papr_db: float
+    power: float
+    error: str | None
+
+    @classmethod
+    def of(cls, message: Message) -> Transmission:
+        """From a ``tx_done`` message; ``WireError`` if it lacks something."""
+        delivered = message.meta.get("delivered")
+        error = message.meta.get("error")
+        return cls(
+            job_id=message.value("job_id", int),
+            delivered=None if delivered is None else bool(delivered),
+            packets_sent=message.value("packets_sent", int),
+            retransmissions=message.value("retransmissions", int),
+            frames_sent=message.value("frames_sent", int),
+            samples_sent=message.value("samples_sent", int),
+            papr_db=number(message.meta.get("papr_db")),
+            power=number(message.meta.get("power")),
+            error=None if error is None else str(error),
+        )
+
+
+@dataclass(frozen=True)
+class ReceivedStream:
+    """Equalised symbols of one analog stream.
+
+    ``symbols`` complex64 (k,), ``noise_var`` float32 (k,); what did not arrive is 0
+    with infinite variance.
+    """
+
+    stream_id: int
+    descriptor: dict[str, Any] | None
+    symbols: np.ndarray
+    noise_var: np.ndarray
+
+    @property
+    def erased(self) -> int:
+        """Number of symbols that did not arrive."""
+        return int(np.count_nonzero(np.isinf(self.noise_var)))
+
+    def filled(self, count: int) -> ReceivedStream:
+        """The same stream with exactly ``count`` symbols, the absent ones as erasures.
+
+        Anything not finite is an erasure too: one NaN would spoil the whole picture.
+        """
+        symbols = np.zeros(count, np.complex64)
+        noise_var = np.full(count, np.inf, np.float32)
+        have = min(count, len(self.symbols), len(self.noise_var))
+        symbols[:have] = self.symbols[:have]
+        noise_var[:have] = self.noise_var[:have]
+        bad = ~np.isfinite(symbols) | ~(noise_var >= 0)
+        symbols[bad], noise_var[bad] = 0, np.inf
+        symbols[np.isinf(noise_var)] = 0
+        return ReceivedStream(self.stream_id, self.descriptor, symbols, noise_var)
+
+
+@dataclass(frozen=True)
+class Reception:
+    """The receiver's account of a job (``received``)."""
+
+    job_id: int
+    prompt: str | None
+    delivered: bool
+    frames_received: int
+    frames_expected: int | None
+    packets_received: int
+    packets_duplicate: int
+    packets_bad: int
+    streams: tuple[ReceivedStream, ...]
+    constellation: np.ndarray
+    digital: np.ndarray
+    psd_db: np.ndarray
+    psd_freq_hz: np.ndarray
+    channel: np.ndarray
+
+    @classmethod
+    def of(cls, message: Message) -> Reception:
+        """From a ``received`` message; ``WireError`` if it lacks something."""
+        prompt = message.meta.get("prompt")
+        expected = message.meta.get("frames_expected")
+        if prompt is not None and not isinstance(prompt, str):
+            raise WireError("received: prompt is no text")
+        return cls(
+            job_id=message.value("job_id", int),
+            prompt=prompt,
+            delivered=message.value("delivered", bool),
+            frames_received=message.value("frames_received", int),
+            frames_expected=expected if isinstance(expected, int) else None,
+            packets_received=int(message.meta.get("packets_received") or 0),
+            packets_duplicate=int(message.meta.get("packets_duplicate") or 0),
+            packets_bad=int(message.meta.get("packets_bad") or 0),
+            streams=tuple(_streams(message)),
+            constellation=_optional(message, "constellation", np.complex64),
+            digital=_optional(message, "digital", np.complex64),
+            psd_db=_optional(message, "psd_db", np.float32),
+            psd_freq_hz=_optional(message, "psd_freq_hz", np.float32),
+            channel=_optional(message, "channel", np.complex64),
+        )
+
+    def picture_stream(self) -> ReceivedStream | None:
+        """The stream that carries the picture, if any of it came."""
+        for stream in self.streams:
+            if stream.stream_id == STREAM_PICTURE:
+                return stream
+        return None
+
+
+def _streams(message: Message) -> list[ReceivedStream]:
+    streams = []
+    for entry in message.value("streams", list):
+        if not isinstance(entry, dict) or not isinstance(entry.get("stream_id"), int):
+            raise WireError("received: a stream has no stream_id")
+        identifier = entry["stream_id"]
+        descriptor = entry.get("descriptor")
+        streams.append(
+            ReceivedStream(
+                identifier,
+                descriptor if isinstance(descriptor, dict) and descriptor else None,
+                message.array(f"stream_{identifier}", np.complex64, 1),
+                message.array(f"noise_var_{identifier}", np.float32, 1),
+            )
+        )
+    return streams
+
+
+def _optional(message: Message, name: str, dtype: type) -> np.ndarray:
+    if name not in message.arrays:
+        return np.zeros(0, dtype)
+    return message.arrays[name].astype(dtype).ravel()
+
+
+@dataclass
+class FrameLog:
+    """Telemetry of every frame the receiver found, in order of arrival."""
+
+    snr_db: list[float] = field(default_factory=list)
+    cfo_hz: list[float] = field(default_factory=list)
+    sro_ppm: list[float] = field(default_factory=list)
+    evm_db: list[float] = field(default_factory=list)
+    power_dbfs: list[float] = field(default_factory=list)
+    seq: list[int] = field(default_factory=list)
+    channel: np.ndarray | None = None
+    bad_headers: int = 0
+
+    def add(self, message: Message) -> None:
+        """Note one ``frame`` message."""
+        if message.meta.get("header_ok") is False:
+            self.bad_headers += 1
+            return
+        if len(self.seq) >= FRAMES_LOGGED_MAX:
+            return
+        for name in ("snr_db", "cfo_hz", "sro_ppm", "evm_db", "power_dbfs"):
+            getattr(self, name).append(number(message.meta.get(name)))
+        seq = message.meta.get("seq")
+        self.seq.append(seq if isinstance(seq, int) else -1)
+        self.channel = message.arrays.get("channel", self.channel)
+
+    def __len__(self) -> int:
+        return len(self.seq)
+
+    def mean_snr_db(self) -> float:
+        """Mean Es/N0 over frames, averaged as a power ratio."""
+        return _mean_db(self.snr_db)
+
+    def mean_evm_db(self) -> float:
+        """Mean error vector magnitude over frames, averaged as a power ratio."""
+        return _mean_db(self.evm_db)
+
+    def median(self, name: str) -> float:
+        """Median over frames of ``cfo_hz``, ``sro_ppm`` or another field; NaN without any."""
+        values = np.array(getattr(self, name), float)
+        values = values[np.isfinite(values)]
+        return float(np.median(values)) if values.size else math.nan
+
+
+def _mean_db(values: list[float]) -> float:
+    finite = np.array(values, float)
+    finite = finite[np.isfinite(finite)]
+    return float(10 * np.log10(np.mean(10 ** (finite / 10)))) if finite.size else math.nan

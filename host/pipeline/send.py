@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One picture and one prompt out by one radio; the receiver is elsewhere, or later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from host.config import RunConfig
+from host.images import LoadedImage
+from host.pipeline.demo import job_id_of
+from host.pipeline.exchange import Exchange, carry
+from host.pipeline.outcome import Outcome, Stopwatch
+from host.pipeline.progress import Progress
+from host.pipeline.records import STREAM_PICTURE
+from host.pipeline.session import Session
+from host.versions import own_versions
+
+
+def run_send(
+    run: RunConfig,
+    original: LoadedImage,
+    prompt: str,
+    progress: Progress,
+    *,
+    host_endpoint: str | None = None,
+    threads: int | None = None,
+    log_dir: Path | None = None,
+) -> Outcome:
+    """Send until the prompt is acknowledged, given up, or (without feedback) all sent."""
+    watch = Stopwatch()
+    outcome = Outcome(run, job_id_of(run, lonely=not run.radio.is_sim), prompt, original)
+    with Session(run, host_endpoint=host_endpoint, threads=threads, log_dir=log_dir) as session:
+        progress.stage("set-up")
+        with watch.stage("setup"):
+            host = session.open_host()
+            source = session.open_sender(repeatable=not run.radio.is_sim)
+            pong = session.wait_ready()
+        progress.stage("encode")
+        with watch.stage("encode"):
+            symbols, descriptor = host.encode(original.pixels, run.codec.rate, run.channel.snr_db)
+        outcome.symbols, outcome.descriptor = len(symbols), descriptor
+        progress.stage("air")
+        with watch.stage("air"):
+            exchange = Exchange(outcome.job_id)
+            source.transmit(outcome.job_id, prompt, {STREAM_PICTURE: (symbols, descriptor)})
+            carry(exchange, source, None, session.alive, progress)
+            session.end_sender()
+        outcome.transmission = exchange.transmission
+        outcome.versions = {**own_versions(), "host": pong["versions"]}
+    outcome.timing_s = {**watch.spent_s, "total": watch.total_s()}
+    return outcome

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``report.png``: the pictures and what the receiver saw, on one page.
+
+┌──────────┬──────────┬───────────────┐
+│ original │ received │ constellation │
+├──────────┴─┬────────┴──┬────────────┤
+│ channel    │ spectrum  │ frames     │
+├────────────┴───────────┴────────────┤
+│ prompt sent / received, figures     │
+└─────────────────────────────────────┘
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+import warnings
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from host.pipeline.outcome import Outcome
+from host.report.table import rows, shortened
+
+INK, MUTED, GRID = "#1f2933", "#6b7785", "#e3e8ee"
+BLUE, ORANGE, GREEN, RED = "#2563a8", "#d9722e", "#2d8a57", "#c0392b"
+PAGE = "#fbfcfd"
+DOTS_PER_INCH = 110
+PICTURE_PIXELS_MAX = 700  # per side on the page; a 16 MP photo need not be resampled in full
+CAPTION_CHARS = 175
+CHANNEL_SPAN_DB = 6.0  # a flat channel shall look flat
+FRAMES_SPAN_DB = 4.0
+CONSTELLATION_LIMIT = 3.2  # analog symbols are about Gaussian: 3 sigma and a margin
+
+
+def draw(outcome: Outcome, report: dict[str, Any]) -> bytes:
+    """The page as a PNG file."""
+    page = Figure(figsize=(14, 9.4), dpi=DOTS_PER_INCH, facecolor=PAGE)
+    canvas = FigureCanvasAgg(page)
+    top = page.add_gridspec(
+        1, 3, left=0.05, right=0.975, top=0.905, bottom=0.545, wspace=0.13, width_ratios=(5, 5, 3.6)
+    )
+    bottom = page.add_gridspec(1, 3, left=0.05, right=0.975, top=0.475, bottom=0.225, wspace=0.3)
+    _title(page, outcome, report)
+    _picture(page.add_subplot(top[0]), _original(outcome), "original", "")
+    _picture(page.add_subplot(top[1]), outcome.picture, "received", _verdict(report))
+    _constellation(page.add_subplot(top[2]), outcome)
+    _channel(page.add_subplot(bottom[0]), outcome)
+    _spectrum(page.add_subplot(bottom[1]), outcome)
+    _frames(page.add_subplot(bottom[2]), outcome)
+    _caption(page, report)
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # A prompt may hold any script; what the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        canvas.print_png(buffer)
+    return buffer.getvalue()
+
+
+def _title(page: Figure, outcome: Outcome, report: dict[str, Any]) -> None:
+    link = report["link"]
+    words = ["Semantic link", link["radio"].partition(":")[0]]
+    if link["channel"]:
+        words += [link["channel"], f"{link['snr_db_set']:g} dB"]
+        if link["cfo_hz_set"]:
+            words.append(f"CFO {link['cfo_hz_set']:g} Hz")
+        if link["sro_ppm_set"]:
+            words.append(f"SRO {link['sro_ppm_set']:g} ppm")
+    page.text(0.05, 0.965, "  ·  ".join(words), size=15, weight="bold", color=INK, va="center")
+    version = outcome.versions.get("semcom", "")
+    note = f"semcom {version}   seed {report['seed']}   job {report['job_id']}"
+    page.text(0.975, 0.965, note, size=9, color=MUTED, ha="right", va="center")
+
+
+def _original(outcome: Outcome) -> np.ndarray | None:
+    return outcome.original.pixels if outcome.original is not None else None
+
+
+def _verdict(report: dict[str, Any]) -> str:
+    quality = report["quality"]
+    if quality["psnr_db"] is None:
+        return ""
+    text = f"{quality['psnr_db']:.2f} dB"
+    if quality["ms_ssim"] is not None:
+        text += f", MS-SSIM {quality['ms_ssim']:.3f}"
+    return text
+
+
+def _picture(axes: Axes, pixels: np.ndarray | None, name: str, verdict: str) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_anchor("N")
+    for spine in axes.spines.values():
+        spine.set_color(GRID)
+    if pixels is None:
+        axes.set_facecolor("#f0f2f5")
+        known = "not known here" if name == "original" else "did not arrive"
+        axes.text(0.5, 0.5, known, transform=axes.transAxes, ha="center", color=MUTED)
+        axes.set_title(name, loc="left", size=11, color=INK)
+        return
+    height, width = pixels.shape[:2]
+    step = max(1, -(-max(height, width) // PICTURE_PIXELS_MAX))
+    axes.imshow(pixels[::step, ::step], interpolation="lanczos" if step == 1 else "antialiased")
+    axes.set_title(f"{name}  {width}x{height}", loc="left", size=11, color=INK)
+    if verdict:
+        axes.set_title(verdict, loc="right", size=10, color=BLUE)
+
+
+def _style(axes: Axes, title: str, x: str, y: str) -> None:
+    axes.set_facecolor("white")
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=MUTED, labelsize=8)
+    for spine in axes.spines.values():
+        spine.set_color(GRID)
+    axes.set_title(title, loc="left", size=11, color=INK)
+    axes.set_xlabel(x, size=9, color=MUTED)
+    axes.set_ylabel(y, size=9, color=MUTED)
+
+
+def _absent(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "nothing received", transform=axes.transAxes, ha="center", color=MUTED)
+
+
+def _constellation(axes: Axes, outcome: Outcome) -> None:
+    _style(axes, "constellation, equalised", "in phase", "quadrature")
+    axes.set_anchor("N")
+    reception = outcome.reception
+    if reception is None or not (reception.constellation.size or reception.digital.size):
+        return _absent(axes)
+    reach = 1.5
+    for points, colour, name in (
+        (reception.constellation, BLUE, "analog"),
+        (reception.digital, ORANGE, "digital"),
+    ):
+        points = points[np.isfinite(points)]
+        if not points.size:
+            continue
+        # Dots that lie on each other darken: the density shows without binning.
+        alpha = float(np.clip(500 / points.size, 0.15, 0.7))
+        axes.plot(points.real, points.imag, ".", ms=3.5, mew=0, color=colour, alpha=alpha)
+        axes.plot([], [], ".", ms=8, color=colour, label=name)  # for the legend, not faint
+        reach = max(reach, 1.15 * float(np.percentile(np.abs(points), 99.5)))
+    axes.legend(fontsize=8, frameon=False, labelcolor=MUTED, loc="upper right", handletextpad=0)
+    limit = min(reach, CONSTELLATION_LIMIT)
+    axes.set_xlim(-limit, limit)
+    axes.set_ylim(-limit, limit)
+    axes.set_aspect("equal")
+    return None
+
+
+def _channel(axes: Axes, outcome: Outcome) -> None:
+    _style(axes, "channel estimate", "subcarrier", "|H| in dB")
+    channel = outcome.reception.channel if outcome.reception else np.zeros(0)
+    if not channel.size and outcome.frames.channel is not None:
+        channel = outcome.frames.channel
+    if not channel.size or not np.isfinite(channel).all():
+        return _absent(axes)
+    half = channel.size // 2  # the used carriers lie around an unused one at 0 Hz
+    carriers = np.concatenate([np.arange(-half, 0), np.arange(1, channel.size - half + 1)])
+    power_db = 20 * np.log10(np.maximum(np.abs(channel), 1e-6))
+    axes.plot(carriers, power_db, color=BLUE, lw=1.8)
+    _reach(axes, power_db, CHANNEL_SPAN_DB)
+    axes.yaxis.label.set_color(BLUE)
+    phase = axes.twinx()
+    degrees = np.degrees(np.unwrap(np.angle(channel)))
+    degrees -= 360 * np.round(np.median(degrees) / 360)
+    phase.plot(carriers, degrees, color=ORANGE, lw=1.3, ls="--")
+    _reach(phase, degrees, 90)
+    phase.tick_params(colors=MUTED, labelsize=8)
+    phase.set_ylabel("phase in degrees", size=9, color=ORANGE, labelpad=1)
+    for spine in phase.spines.values():
+        spine.set_color(GRID)
+    return None
+
+
+def _reach(axes: Axes, values: np.ndarray, span_min: float) -> None:
+    """Limits around ``values``, never so narrow that measurement noise looks like a signal."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return
+    middle = (finite.min() + finite.max()) / 2
+    reach = max(finite.max() - finite.min(), span_min) * 0.6
+    axes.set_ylim(middle - reach, middle + reach)
+
+
+def _spectrum(axes: Axes, outcome: Outcome) -> None:
+    _style(axes, "spectrum, received", "frequency in kHz", "power density in dB")
+    reception = outcome.reception
+    if reception is None or not reception.psd_db.size:
+        return _absent(axes)
+    if reception.psd_db.shape != reception.psd_freq_hz.shape:
+        return _absent(axes)
+    order = np.argsort(reception.psd_freq_hz)
+    frequency, power_db = reception.psd_freq_hz[order] / 1e3, reception.psd_db[order]
+    axes.plot(frequency, power_db, color=GREEN, lw=1.2)
+    finite = power_db[np.isfinite(power_db)]
+    if finite.size:
+        floor = finite.min() - 3
+        axes.fill_between(frequency, power_db, floor, color=GREEN, alpha=0.12)
+        axes.set_ylim(floor, finite.max() + 3)
+    axes.set_xlim(frequency[0], frequency[-1])
+    return None
+
+
+def _frames(axes: Axes, outcome: Outcome) -> None:
+    _style(axes, "frames, as received", "frame", "dB")
+    frames = outcome.frames
+    if not len(frames):
+        return _absent(axes)
+    number = np.arange(1, len(frames) + 1)
+    marker = "o" if len(frames) <= 60 else ""
+    series = {"SNR": (np.array(frames.snr_db), BLUE), "-EVM": (-np.array(frames.evm_db), RED)}
+    for name, (values, colour) in series.items():
+        axes.plot(number, values, marker=marker, ms=3.5, lw=1.3, color=colour, label=name)
+    shown = [values for values, _ in series.values()]
+    if outcome.transmission and outcome.run.channel.model != "none":
+        set_db = outcome.run.channel.snr_db
+        axes.axhline(set_db, color=MUTED, lw=1, ls=":", label="SNR set")
+        shown.append(np.array([set_db]))
+    _reach(axes, np.concatenate(shown), FRAMES_SPAN_DB)
+    axes.legend(fontsize=8, frameon=False, labelcolor=MUTED, loc="upper right", ncols=3)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    return None
+
+
+def _rows_of(parts: list[str], width: int) -> list[str]:
+    """``parts`` joined into rows of at most ``width`` characters, never broken inside."""
+    lines = [""]
+    for part in parts:
+        joined = f"{lines[-1]}    |    {part}" if lines[-1] else part
+        if lines[-1] and len(joined) > width:
+            lines.append(part)
+        else:
+            lines[-1] = joined
+    return lines
+
+
+def _caption(page: Figure, report: dict[str, Any]) -> None:
+    prompt = report["prompt"]
+    exact = prompt["sent"] is not None and prompt["sent"] == prompt["received"]
+    lines = []
+    if prompt["sent"] is not None:
+        lines.append(("sent", prompt["sent"], INK))
+    arrived = prompt["received"] if prompt["received"] is not None else "(nothing)"
+    good = exact or (prompt["sent"] is None and prompt["delivered"])
+    lines.append(("received", arrived, GREEN if good else RED))
+    top = 0.155
+    for label, text, colour in lines:
+        shown = textwrap.wrap(shortened(text), 150, max_lines=2, placeholder=" …") or [""]
+        page.text(0.05, top, f"prompt {label}", size=10, color=MUTED, va="top")
+        quoted = "\n".join(shown)
+        page.text(
+            0.135, top, quoted, size=10, color=colour, va="top", parse_math=False, linespacing=1.35
+        )
+        top -= 0.022 * (len(shown) + 0.35)
+    figures = [
+        f"{label} {value}" for label, value in rows(report) if not label.startswith("prompt")
+    ]
+    wrapped = _rows_of(figures, CAPTION_CHARS)
+    page.text(
+        0.05, 0.062, "\n".join(wrapped), size=9, color=MUTED, va="top", parse_math=False,
+        linespacing=1.5,
+    )  # fmt: skip
+    if exact:
+        page.text(
+            0.975, 0.155, "prompt exact", size=10, weight="bold", color=GREEN, ha="right", va="top"
+        )
