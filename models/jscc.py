@@ -105,17 +105,15 @@ class FilmBlock(nn.Module):
         self.film = nn.Sequential(
             nn.Linear(conditions, 32), nn.LeakyReLU(SLOPE), nn.Linear(32, 2 * width)
         )
-        with (
-            torch.no_grad()
-        ):  # start near the identity: a deep stack without normalisation stays tame
+        with torch.no_grad():  # start near the identity: without normalisation, depth stays tame
             self.second.weight.mul_(0.3)
             self.film[2].weight.mul_(0.3)
             self.film[2].bias.zero_()
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """x (B,C,h,w), condition (B,K) → (B,C,h,w)."""
-        gamma, beta = self.film(condition)[:, :, None, None].chunk(2, dim=1)
-        return x + self.second(F.leaky_relu(torch.addcmul(beta, self.first(x), 1 + gamma), SLOPE))
+        scale, shift = self.film(condition)[:, :, None, None].chunk(2, dim=1)
+        return x + self.second(F.leaky_relu(torch.addcmul(shift, self.first(x), 1 + scale), SLOPE))
 
 
 class JsccEncoder(nn.Module):
@@ -179,9 +177,9 @@ class Jscc(nn.Module):
         """Start the 1x1 paths as the best linear code for ``pictures`` (B,3,H,W) in [0,1].
 
         With patch covariance V·diag(λ)·Vᵀ the encoder sends λᵢ^(-1/4)·vᵢᵀ(u - ū), the mean-square
-        optimal power allocation at high SNR (K.-H. Lee and D. Petersen, "Optimal linear coding for vector
-        channels", IEEE Trans. Commun. 1976), and the decoder inverts it for the power that the first
-        ``typical_latents`` channels get after normalisation to 1/2 per real dimension.
+        optimal power allocation at high SNR (K.-H. Lee and D. Petersen, "Optimal linear coding for
+        vector channels", IEEE Trans. Commun. 1976), and the decoder inverts it for the power that
+        the first ``typical_latents`` channels get after normalisation to 1/2 per real dimension.
         """
         patches = F.pixel_unshuffle(pictures - 0.5, STRIDE).permute(0, 2, 3, 1).reshape(-1, PATCH)
         mean = patches.mean(0)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,8 @@ from torch import Tensor
 
 from models.jscc import STRIDE
 from semcom_blocks.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 CROP = 96  # pixels; 24 latents, wider than the receptive field, so that the middle sees no border
 SMALL_SIDE = 64  # pictures up to this side are used whole
@@ -26,6 +30,8 @@ class Batches:
     def __init__(self, pictures: list[np.ndarray], batch: int, photo_share: float) -> None:
         small = [p for p in pictures if max(p.shape[:2]) <= SMALL_SIDE]
         photos = [p for p in pictures if min(p.shape[:2]) >= CROP]
+        if unused := len(pictures) - len(small) - len(photos):
+            log.warning("%d of %d pictures unused: neither small nor photos", unused, len(pictures))
         sizes = {p.shape for p in small}
         if len(sizes) > 1 or any(side % STRIDE for size in sizes for side in size[:2]):
             raise ConfigError(

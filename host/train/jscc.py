@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,17 @@ log = logging.getLogger(__name__)
 DEFAULT_MINUTES = 60.0  # enough on two processor cores for the figures in the model card
 VALIDATION_PICTURES = 500  # of the first data source's held-out part
 CHECKPOINT = "checkpoint.safetensors"
-SHAPING = ("batch", "lr", "photo_share", "latents", "width", "blocks", "precision", "seed")
+SHAPING = (
+    "batch",
+    "lr",
+    "photo_share",
+    "latents",
+    "width",
+    "blocks",
+    "precision",
+    "threads",
+    "seed",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +103,7 @@ def _check(args: argparse.Namespace) -> None:
     require_range("photo-share", args.photo_share, 0, 1)
     require_range("seed", args.seed, 0, 2**63 - 1)
     require_range("threads", args.threads, 0, 1024)
+    args.threads = args.threads or len(os.sched_getaffinity(0))
 
 
 def _validation_pictures(path: str) -> Tensor:
@@ -108,8 +120,6 @@ def run(args: argparse.Namespace) -> int:
     """Train as ``args`` says; returns the exit code. Raises ConfigError, ModelError."""
     _check(args)
     config = JsccConfig(args.latents, args.width, args.blocks)
-    if args.threads:
-        torch.set_num_threads(args.threads)
     out = Path(args.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -125,7 +135,8 @@ def run(args: argparse.Namespace) -> int:
 
     settings = {key: getattr(args, key) for key in ("data", *SHAPING, "steps", "minutes")}
     seconds = None if args.minutes is None else 60 * args.minutes
-    trainer = Trainer(config, batches, Schedule(args.steps, seconds, args.lr), settings)
+    schedule = Schedule(args.steps, seconds, args.lr)
+    trainer = Trainer(config, batches, schedule, settings, args.threads)
     checkpoint = out / CHECKPOINT
     if args.resume and checkpoint.exists():
         trainer.restore(checkpoint)

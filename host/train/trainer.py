@@ -12,6 +12,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +95,12 @@ class Trainer:
     """
 
     def __init__(
-        self, config: JsccConfig, batches: Batches, schedule: Schedule, settings: dict
+        self,
+        config: JsccConfig,
+        batches: Batches,
+        schedule: Schedule,
+        settings: dict,
+        threads: int,
     ) -> None:
         torch.manual_seed(settings["seed"])  # initial weights
         self.generator = torch.Generator().manual_seed(settings["seed"])
@@ -108,6 +114,16 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), schedule.peak_lr, weight_decay=WEIGHT_DECAY, fused=True
         )
+        # A batch is split over replicas that share the weights, each with gradients of its own, one
+        # thread each: they meet once a step, where threads inside the convolutions would meet
+        # hundreds of times and wait for each other on a machine that has other work to do.
+        self.replicas = [self.model]
+        for _ in range(1, max(1, threads)):
+            replica = copy.deepcopy(self.model)
+            for own, other in zip(self.model.parameters(), replica.parameters(), strict=True):
+                other.data = own.data
+            self.replicas.append(replica)
+        self.pool = ThreadPoolExecutor(len(self.replicas))
         self.progress = Progress(settings)
 
     def _patches(self) -> Tensor:
@@ -135,15 +151,17 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.schedule.learning_rate(self.schedule.done(self.progress))
         pictures, photos = self.batches.draw(self.generator)
-        batch, _, height, width = pictures.shape
-        shape = (batch, self.model.config.latents, height // STRIDE, width // STRIDE)
         shared = photos and bool(torch.rand((), generator=self.generator) < SHARED_POWER_SHARE)
-        conditions = draw_conditions(shape, self.generator)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            decoded = through_link(self.model, pictures, conditions, self.generator, shared)
-        loss = ((decoded - pictures).square().mean((1, 2, 3)) + MSE_FLOOR).log().mean()
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        parts = pictures.chunk(len(self.replicas))
+        seeds = torch.randint(2**62, (len(parts),), generator=self.generator).tolist()
+        jobs = [
+            self.pool.submit(self._gradient, replica, part, len(part) / len(pictures), shared, seed)
+            for replica, part, seed in zip(self.replicas, parts, seeds, strict=False)
+        ]
+        loss = sum(job.result() for job in jobs)
+        for replica in self.replicas[1 : len(parts)]:
+            for own, other in zip(self.model.parameters(), replica.parameters(), strict=True):
+                own.grad.add_(other.grad)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
         self.progress.step += 1
         if not torch.isfinite(norm):
@@ -154,6 +172,24 @@ class Trainer:
         with torch.no_grad():
             ema, model = list(self.ema.parameters()), list(self.model.parameters())
             torch._foreach_lerp_(ema, model, 1 - decay)
+        return loss
+
+    def _gradient(
+        self, replica: Jscc, pictures: Tensor, weight: float, shared: bool, seed: int
+    ) -> float:
+        """Loss of one part of the batch times ``weight``, its gradient left in ``replica``."""
+        torch.set_num_threads(1)
+        generator = torch.Generator().manual_seed(seed)
+        batch, _, height, width = pictures.shape
+        shape = (batch, replica.config.latents, height // STRIDE, width // STRIDE)
+        conditions = draw_conditions(shape, generator)
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            decoded = through_link(replica, pictures, conditions, generator, shared)
+        error = (decoded - pictures).square().mean((1, 2, 3))
+        loss = (error + MSE_FLOOR).log().mean() * weight
+        replica.zero_grad(set_to_none=True)
+        loss.backward()
         return float(loss.detach())
 
     def run(self, checkpoint: Path, held_out: Tensor, report: Callable[[float, str], None]) -> None:
