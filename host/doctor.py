@@ -33,7 +33,8 @@ DEFAULT_PORTS = {  # of host.config.models.NetworkConfig; a test holds the two e
 PROBE_TIMEOUT_S = 60  # the first import of GNU Radio from a cold disk takes ten and more
 MAX_SAFETENSORS_HEADER = 10**8  # bytes; the file format's own limit
 
-SET_UP = "any other ./semcom command (./semcom demo, say) installs it"
+SET_UP = "./semcom demo, or any command but doctor, sets up packages and environment"
+SUDO = "" if os.geteuid() == 0 else "sudo "
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,9 @@ def check_package(row: str) -> Finding:
         return Finding(package, "ok", version or said or how)
     if version:
         found = f"{version}, but {how.partition(':')[2]} does not work: {said}"
-        return Finding(package, "missing", found, f"sudo apt-get install --reinstall {package}")
+        return Finding(package, "missing", found, f"{SUDO}apt-get install --reinstall {package}")
     if shutil.which("apt-get"):
-        remedy = f"sudo apt-get install --no-install-recommends {package}, or {SET_UP}"
+        remedy = f"{SUDO}apt-get install --no-install-recommends {package}"
     else:
         remedy = f"what Debian calls {package}, by your system's means"
     return Finding(package, "missing", said or "not installed", remedy)
@@ -146,7 +147,8 @@ def locked(python: tuple[int, ...]) -> dict[str, str]:
 
 def check_venv() -> list[Finding]:
     """The host side: the virtual environment against the lock."""
-    remedy = SET_UP if not VENV.exists() else f"rm -r {VENV}; then {SET_UP}"
+    unfinished = not (VENV / "stamp").exists() or (VENV / "installing").exists()
+    remedy = SET_UP if unfinished else f"rm -r {VENV}; then {SET_UP}"
     code = (
         "import importlib.metadata as m, json, sys; print(json.dumps([sys.version_info[:3],"
         "[(d.metadata['Name'], d.version) for d in m.distributions() if d.metadata['Name']]]))"
@@ -168,7 +170,7 @@ def check_venv() -> list[Finding]:
         shown = ", ".join(differing[:5]) + (" …" if len(differing) > 5 else "")
         found = f"{of_python}; {len(differing)} of {len(wanted)} differ from the lock: {shown}"
         return [Finding("host environment", "missing", found, remedy)]
-    if not (VENV / "stamp").exists():
+    if unfinished:
         found = f"{of_python}; its set-up has not come to its end"
         return [Finding("host environment", "missing", found, SET_UP)]
     rows = [Finding("host environment", "ok", f"{of_python}; {len(wanted)} packages as locked")]
@@ -232,7 +234,7 @@ def table(findings: list[Finding]) -> str:
         if finding.remedy:
             lines.append(f"{'':<{width + 8}}  get it: {finding.remedy}")
     missing = sum(finding.state == "missing" for finding in findings)
-    lines.append(f"{missing} of {len(findings)} missing" if missing else "all there")
+    lines.append(f"{missing} of {len(findings)} missing; {SET_UP}" if missing else "all there")
     return "\n".join(lines)
 
 
