@@ -45,7 +45,8 @@ class LinkMachine(RuleBasedStateMachine):
         self.submitted_s = {}  # serial number -> seconds
         self.texts = {}  # serial number -> (job id, text)
         self.serial_of = {}  # active job id -> serial number
-        self.received, self.delivered, self.failed = [], set(), set()
+        self.received, self.delivered, self.failed = set(), set(), set()
+        self.received_here = set()  # by the receiver that runs now
 
     def act(self, events):
         for event in events:
@@ -56,8 +57,9 @@ class LinkMachine(RuleBasedStateMachine):
             elif isinstance(event, MessageReceived):
                 serial = int.from_bytes(event.message[:4], "big")
                 assert self.texts[serial] == (event.job_id, event.message)
-                assert serial not in self.received
-                self.received.append(serial)
+                assert serial not in self.received_here
+                self.received_here.add(serial)
+                self.received.add(serial)
             elif isinstance(event, MessageDelivered):
                 serial = self.serial_of.pop(event.job_id)
                 assert serial in self.received
@@ -146,6 +148,12 @@ class LinkMachine(RuleBasedStateMachine):
         self.session = (self.session + 1_000_003) % 2**32
         self.sender = ArqSender(self.config, session=self.session)
         self.serial_of.clear()
+
+    @rule()
+    def receiver_restarts(self):
+        """It forgets everything; what it already delivered, it may deliver once more."""
+        self.receiver = ArqReceiver()
+        self.received_here = set()
 
     @invariant()
     def bounded(self):
