@@ -94,7 +94,7 @@ class FrameLayout:
 
     @cached_property
     def known(self) -> np.ndarray:
-        """Cells whose value the receiver knows once the header is decoded, bool (n_symbols, n_used)."""
+        """Cells that a receiver knows from the header on, bool (n_symbols, n_used)."""
         mask = np.zeros((self.n_symbols, self.numerology.n_used), bool)
         mask[:, self.numerology.comb_index] = True
         mask[: self.n_header] = True

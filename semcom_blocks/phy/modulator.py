@@ -10,7 +10,7 @@ from semcom_blocks.errors import require_range
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.preamble import preamble_samples, symbol_samples
 
-#: Clipping passes: each filters the clipping noise out of the unused carriers and clips what regrew.
+#: Clipping passes: each filters the clipping noise off and clips the peaks that regrew.
 CLIP_PASSES = 3
 
 
@@ -34,8 +34,13 @@ class TransmitLevel:
 
 
 def _clip_and_filter(bodies: np.ndarray, numerology: Numerology, limit_db: float) -> np.ndarray:
-    """Limit the peaks of symbol bodies, complex64 (n, fft_size), to about ``limit_db``."""
+    """Limit the peaks of symbol bodies, complex64 (n, fft_size), to about ``limit_db``.
+
+    The power that the peaks held is given back, so that the level against the
+    preamble, which a receiver measures the channel with, stays.
+    """
     limit = np.float32(10.0 ** (limit_db / 20.0))
+    power = np.mean(bodies.real**2 + bodies.imag**2)
     bins = numerology.carriers % numerology.fft_size
     for _ in range(CLIP_PASSES):
         magnitude = np.maximum(np.abs(bodies), np.float32(1e-12))
@@ -43,7 +48,7 @@ def _clip_and_filter(bodies: np.ndarray, numerology: Numerology, limit_db: float
         spectrum = np.zeros_like(bodies)
         spectrum[:, bins] = scipy.fft.fft(clipped, axis=1)[:, bins]
         bodies = scipy.fft.ifft(spectrum, axis=1)
-    return bodies
+    return bodies * np.sqrt(power / np.mean(bodies.real**2 + bodies.imag**2))
 
 
 def modulate(
