@@ -181,6 +181,8 @@ class FrameLog:
         if message.meta.get("header_ok") is False:
             self.bad_headers += 1
             return
+        if message.meta.get("end"):  # closes a job, carries nothing
+            return
         if len(self.seq) >= FRAMES_LOGGED_MAX:
             return
         for name in ("snr_db", "cfo_hz", "sro_ppm", "evm_db", "power_dbfs"):

@@ -30,7 +30,8 @@ BLUE, ORANGE, GREEN, RED = "#2563a8", "#d9722e", "#2d8a57", "#c0392b"
 PAGE = "#fbfcfd"
 DOTS_PER_INCH = 110
 PICTURE_PIXELS_MAX = 700  # per side on the page; a 16 MP photo need not be resampled in full
-CAPTION_CHARS = 175
+CAPTION_CHARS = 175  # of a row of figures; of a row of the prompt:
+PROMPT_CHARS = 140
 CHANNEL_SPAN_DB = 6.0  # a flat channel shall look flat
 FRAMES_SPAN_DB = 4.0
 CONSTELLATION_LIMIT = 3.2  # analog symbols are about Gaussian: 3 sigma and a margin
@@ -41,9 +42,9 @@ def draw(outcome: Outcome, report: dict[str, Any]) -> bytes:
     page = Figure(figsize=(14, 9.4), dpi=DOTS_PER_INCH, facecolor=PAGE)
     canvas = FigureCanvasAgg(page)
     top = page.add_gridspec(
-        1, 3, left=0.05, right=0.975, top=0.905, bottom=0.545, wspace=0.13, width_ratios=(5, 5, 3.6)
+        1, 3, left=0.05, right=0.975, top=0.905, bottom=0.545, wspace=0.17, width_ratios=(5, 5, 3.6)
     )
-    bottom = page.add_gridspec(1, 3, left=0.05, right=0.975, top=0.475, bottom=0.225, wspace=0.3)
+    bottom = page.add_gridspec(1, 3, left=0.05, right=0.975, top=0.47, bottom=0.235, wspace=0.36)
     _title(page, outcome, report)
     _picture(page.add_subplot(top[0]), _original(outcome), "original", "")
     _picture(page.add_subplot(top[1]), outcome.picture, "received", _verdict(report))
@@ -105,8 +106,7 @@ def _picture(axes: Axes, pixels: np.ndarray | None, name: str, verdict: str) -> 
     step = max(1, -(-max(height, width) // PICTURE_PIXELS_MAX))
     axes.imshow(pixels[::step, ::step], interpolation="lanczos" if step == 1 else "antialiased")
     axes.set_title(f"{name}  {width}x{height}", loc="left", size=11, color=INK)
-    if verdict:
-        axes.set_title(verdict, loc="right", size=10, color=BLUE)
+    axes.set_xlabel(verdict, size=11, color=BLUE, weight="bold")
 
 
 def _style(axes: Axes, title: str, x: str, y: str) -> None:
@@ -121,12 +121,20 @@ def _style(axes: Axes, title: str, x: str, y: str) -> None:
     axes.set_ylabel(y, size=9, color=MUTED)
 
 
+def _legend(axes: Axes) -> None:
+    """Beside the title, where it covers nothing."""
+    axes.legend(
+        fontsize=8, frameon=False, labelcolor=MUTED, ncols=3, borderpad=0,
+        loc="lower right", bbox_to_anchor=(1.0, 1.015), handletextpad=0.4, columnspacing=1.2,
+    )  # fmt: skip
+
+
 def _absent(axes: Axes) -> None:
     axes.text(0.5, 0.5, "nothing received", transform=axes.transAxes, ha="center", color=MUTED)
 
 
 def _constellation(axes: Axes, outcome: Outcome) -> None:
-    _style(axes, "constellation, equalised", "in phase", "quadrature")
+    _style(axes, "constellation", "in phase", "quadrature")
     axes.set_anchor("N")
     reception = outcome.reception
     if reception is None or not (reception.constellation.size or reception.digital.size):
@@ -144,7 +152,7 @@ def _constellation(axes: Axes, outcome: Outcome) -> None:
         axes.plot(points.real, points.imag, ".", ms=3.5, mew=0, color=colour, alpha=alpha)
         axes.plot([], [], ".", ms=8, color=colour, label=name)  # for the legend, not faint
         reach = max(reach, 1.15 * float(np.percentile(np.abs(points), 99.5)))
-    axes.legend(fontsize=8, frameon=False, labelcolor=MUTED, loc="upper right", handletextpad=0)
+    _legend(axes)
     limit = min(reach, CONSTELLATION_LIMIT)
     axes.set_xlim(-limit, limit)
     axes.set_ylim(-limit, limit)
@@ -166,12 +174,14 @@ def _channel(axes: Axes, outcome: Outcome) -> None:
     _reach(axes, power_db, CHANNEL_SPAN_DB)
     axes.yaxis.label.set_color(BLUE)
     phase = axes.twinx()
-    degrees = np.degrees(np.unwrap(np.angle(channel)))
+    # Where the receiver cut the symbol is a common delay, a steep line that hides the channel.
+    turn = np.angle(np.vdot(channel[:-1], channel[1:]))
+    degrees = np.degrees(np.unwrap(np.angle(channel * np.exp(-1j * turn * carriers))))
     degrees -= 360 * np.round(np.median(degrees) / 360)
     phase.plot(carriers, degrees, color=ORANGE, lw=1.3, ls="--")
     _reach(phase, degrees, 90)
     phase.tick_params(colors=MUTED, labelsize=8)
-    phase.set_ylabel("phase in degrees", size=9, color=ORANGE, labelpad=1)
+    phase.set_ylabel("phase in degrees, delay removed", size=9, color=ORANGE, labelpad=1)
     for spine in phase.spines.values():
         spine.set_color(GRID)
     return None
@@ -188,7 +198,7 @@ def _reach(axes: Axes, values: np.ndarray, span_min: float) -> None:
 
 
 def _spectrum(axes: Axes, outcome: Outcome) -> None:
-    _style(axes, "spectrum, received", "frequency in kHz", "power density in dB")
+    _style(axes, "received spectrum", "frequency in kHz", "power density in dB")
     reception = outcome.reception
     if reception is None or not reception.psd_db.size:
         return _absent(axes)
@@ -207,7 +217,7 @@ def _spectrum(axes: Axes, outcome: Outcome) -> None:
 
 
 def _frames(axes: Axes, outcome: Outcome) -> None:
-    _style(axes, "frames, as received", "frame", "dB")
+    _style(axes, "frames", "frame", "dB")
     frames = outcome.frames
     if not len(frames):
         return _absent(axes)
@@ -222,7 +232,7 @@ def _frames(axes: Axes, outcome: Outcome) -> None:
         axes.axhline(set_db, color=MUTED, lw=1, ls=":", label="SNR set")
         shown.append(np.array([set_db]))
     _reach(axes, np.concatenate(shown), FRAMES_SPAN_DB)
-    axes.legend(fontsize=8, frameon=False, labelcolor=MUTED, loc="upper right", ncols=3)
+    _legend(axes)
     axes.xaxis.get_major_locator().set_params(integer=True)
     return None
 
@@ -247,25 +257,20 @@ def _caption(page: Figure, report: dict[str, Any]) -> None:
         lines.append(("sent", prompt["sent"], INK))
     arrived = prompt["received"] if prompt["received"] is not None else "(nothing)"
     good = exact or (prompt["sent"] is None and prompt["delivered"])
-    lines.append(("received", arrived, GREEN if good else RED))
-    top = 0.155
+    lines.append(("received, exact" if exact else "received", arrived, GREEN if good else RED))
+    top = 0.163
     for label, text, colour in lines:
-        shown = textwrap.wrap(shortened(text), 150, max_lines=2, placeholder=" …") or [""]
+        shown = textwrap.wrap(shortened(text), PROMPT_CHARS, max_lines=2, placeholder=" …") or [""]
         page.text(0.05, top, f"prompt {label}", size=10, color=MUTED, va="top")
-        quoted = "\n".join(shown)
         page.text(
-            0.135, top, quoted, size=10, color=colour, va="top", parse_math=False, linespacing=1.35
-        )
-        top -= 0.022 * (len(shown) + 0.35)
+            0.19, top, "\n".join(shown), size=10, color=colour, va="top",
+            parse_math=False, linespacing=1.35,
+        )  # fmt: skip
+        top -= 0.019 * (len(shown) + 0.3)
     figures = [
         f"{label} {value}" for label, value in rows(report) if not label.startswith("prompt")
     ]
-    wrapped = _rows_of(figures, CAPTION_CHARS)
     page.text(
-        0.05, 0.062, "\n".join(wrapped), size=9, color=MUTED, va="top", parse_math=False,
-        linespacing=1.5,
+        0.05, 0.072, "\n".join(_rows_of(figures, CAPTION_CHARS)), size=9, color=MUTED, va="top",
+        parse_math=False, linespacing=1.5,
     )  # fmt: skip
-    if exact:
-        page.text(
-            0.975, 0.155, "prompt exact", size=10, weight="bold", color=GREEN, ha="right", va="top"
-        )
