@@ -9,6 +9,8 @@ import numpy as np
 PN_DEGREE = 15
 #: Period of the sequence in bits.
 PN_PERIOD = 2**PN_DEGREE - 1
+#: Periods of QPSK values kept at hand: 1 MB, enough for the pilots of the longest frame.
+QPSK_TABLE_PERIODS = 4
 
 
 @lru_cache(maxsize=1)
@@ -29,11 +31,29 @@ def pn_bits(n: int, offset: int = 0) -> np.ndarray:
     return _m_sequence()[(offset + np.arange(n)) % PN_PERIOD]
 
 
+@lru_cache(maxsize=1)
+def _qpsk_periods() -> np.ndarray:
+    """QPSK values of successive bit pairs over several periods, complex64.
+
+    The period is odd, so the pairs repeat after two passes over the bits and an odd
+    offset is an even one a pass later: every request is a slice of this table.
+    """
+    bits = pn_bits(2 * QPSK_TABLE_PERIODS * PN_PERIOD)
+    signs = (1.0 - 2.0 * bits.astype(np.float32)) / np.float32(np.sqrt(2.0))
+    table = signs.view(np.complex64)
+    table.setflags(write=False)
+    return table
+
+
 def pn_qpsk(n: int, offset: int = 0) -> np.ndarray:
-    """Return ``n`` unit-power QPSK values, complex64 (n,).
+    """Return ``n`` unit-power QPSK values, complex64 (n,), read-only.
 
     Value i is ``((1 - 2 b[2i]) + j (1 - 2 b[2i+1])) / sqrt(2)`` with b the
     sequence from bit ``offset`` on.
     """
-    signs = 1.0 - 2.0 * pn_bits(2 * n, offset).astype(np.float32)
-    return ((signs[0::2] + 1j * signs[1::2]) / np.sqrt(2.0)).astype(np.complex64)
+    offset %= PN_PERIOD
+    start = (offset + PN_PERIOD * (offset % 2)) // 2
+    table = _qpsk_periods()
+    if start + n <= len(table):
+        return table[start : start + n]
+    return table[(start + np.arange(n)) % PN_PERIOD]
