@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Leaves out what this interpreter cannot import; without its core module nothing runs at all."""
+"""What both suites share: which tests an interpreter leaves out, and how properties are tried."""
 
 import importlib.util
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from host.test_runner import SUITES, foreign
 
@@ -11,6 +12,13 @@ from host.test_runner import SUITES, foreign
 present = [suite for suite in SUITES if importlib.util.find_spec(suite.core_module)]
 ignored = set.intersection(*(set(foreign(suite)) for suite in present)) if present else set()
 collect_ignore = sorted(map(str, ignored))
+
+
+# The same examples everywhere, and no verdict from the speed of a machine that does other work.
+settings.register_profile(
+    "semcom", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("semcom")
 
 
 def pytest_configure(config):
