@@ -12,9 +12,11 @@ from semcom_blocks.phy.numerology import Numerology
 
 
 class PilotInserter(PduBlock):
-    """Ports: ``packets`` in (u8), ``analog`` in (c32), ``grid`` out (c32), ``status`` out.
+    """Ports: ``payload`` in (u8 packets, c32 analog symbols), ``grid`` out (c32), ``status`` out.
 
     Analog symbols wait for the first packets of their job, so that both share frames.
+    GNU Radio keeps the order of messages on one port, not across ports; hence both come
+    in by one, analog symbols first.
     """
 
     def __init__(
@@ -23,13 +25,15 @@ class PilotInserter(PduBlock):
         analog_per_frame: int = DEFAULT_ANALOG_PER_FRAME,
         bits_per_symbol: int = 2,
     ) -> None:
-        handlers = {"packets": self._on_packet, "analog": self._on_analog}
-        super().__init__("Pilot Inserter", handlers, ("grid", "status"))
+        super().__init__("Pilot Inserter", {"payload": self._on_payload}, ("grid", "status"))
         self._numerology = numerology or Numerology()
         self._framer = Framer(analog_per_frame, bits_per_symbol)
 
-    def _on_analog(self, meta: dict[str, Any], symbols: np.ndarray) -> None:
-        self._framer.add_analog(meta["job_id"], meta["stream_id"], symbols)
+    def _on_payload(self, meta: dict[str, Any], vector: np.ndarray) -> None:
+        if vector.dtype == np.complex64:
+            self._framer.add_analog(meta["job_id"], meta["stream_id"], vector)
+        else:
+            self._on_packet(meta, vector)
 
     def _on_packet(self, meta: dict[str, Any], packet: np.ndarray) -> None:
         if meta.get("job_end"):

@@ -51,8 +51,8 @@ def transmitter(job: RadioJob) -> Flowgraph:
     modulator = OfdmModulator(num, job.level.power, job.level.papr_limit_db)
     radio = open_radio(job).sink()
     top.message(source, "message", arq, "message")
-    top.message(source, "analog", pilots, "analog")
-    top.message(arq, "packets", pilots, "packets")
+    top.message(source, "analog", pilots, "payload")
+    top.message(arq, "packets", pilots, "payload")
     top.message(pilots, "grid", modulator, "grid")
     for block in (arq, pilots, modulator, radio):
         top.message(block, "status", source, "status")
