@@ -15,12 +15,16 @@ from semcom_blocks.phy.receiver import known_stack
 
 
 class ChannelEstimator(PduBlock):
-    """Ports: ``grid`` in (c32), ``grid`` out with channel, noise_var, snr_db, delay_spread;
+    """Ports: ``grid`` in (c32), ``estimate`` out with channel, noise_var, snr_db, delay_spread;
     ``response`` out (c32 PDU for displays)."""
 
     def __init__(self, numerology: Numerology | None = None, method: str = "lmmse") -> None:
         super().__init__("Channel Estimator", {"grid": self._on_grid}, ("estimate", "response"))
         self._numerology = numerology or Numerology()
+        self.set_method(method)
+
+    def set_method(self, method: str) -> None:
+        """``ls`` or ``lmmse``, from the next frame on."""
         self._method = require_choice("estimator", method, estimators.METHODS)
 
     def _on_grid(self, meta: dict[str, Any], cells: np.ndarray) -> None:

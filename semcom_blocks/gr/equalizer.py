@@ -18,12 +18,17 @@ from semcom_blocks.phy.receiver import pilot_evm_db
 
 class Equalizer(PduBlock):
     """Ports: ``estimate`` in (c32), ``packets`` out (u8), ``frames`` out (c32 analog symbols
-    with noise_var and all measurements), ``constellation`` out (c32 for displays)."""
+    with noise_var and all measurements), ``constellation`` and ``analog`` out (c32 for
+    displays: digital and analog symbols of frames that have some)."""
 
     def __init__(self, numerology: Numerology | None = None, method: str = "mmse") -> None:
-        outputs = ("packets", "frames", "constellation")
+        outputs = ("packets", "frames", "constellation", "analog")
         super().__init__("Equalizer", {"estimate": self._on_estimate}, outputs)
         self._numerology = numerology or Numerology()
+        self.set_method(method)
+
+    def set_method(self, method: str) -> None:
+        """``zf`` or ``mmse``, from the next frame on."""
         self._method = require_choice("equalizer", method, equalizer.METHODS)
 
     def _on_estimate(self, meta: dict[str, Any], cells: np.ndarray) -> None:
@@ -42,3 +47,5 @@ class Equalizer(PduBlock):
         self.publish("frames", meta, payload.analog)
         if len(payload.symbols):
             self.publish("constellation", {}, payload.symbols)
+        if len(payload.analog):
+            self.publish("analog", {}, payload.analog)

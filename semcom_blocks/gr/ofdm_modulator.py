@@ -9,6 +9,7 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from semcom_blocks.errors import require_range
 from semcom_blocks.gr import pdu
 from semcom_blocks.phy.header import FrameHeader
 from semcom_blocks.phy.measure import mean_power, papr_db
@@ -17,6 +18,8 @@ from semcom_blocks.phy.numerology import Numerology
 
 #: Zero samples around a burst, so that a receiver that works in blocks sees its end.
 DEFAULT_GAP_SAMPLES = 12_000
+#: A second at 1 MS/s; the least is one, since the end of a job is marked on a sample.
+MAX_GAP_SAMPLES = 1_000_000
 #: Zero samples that follow the end of a job: filters on the way hold some samples back, and the
 #: tag behind which nothing came would never be seen.
 JOB_END_MARGIN = 512
@@ -42,6 +45,7 @@ class OfdmModulator(gr.sync_block):
         gr.sync_block.__init__(self, "OFDM Modulator", in_sig=None, out_sig=[np.complex64])
         self._numerology = numerology or Numerology()
         self.set_level(power, papr_limit_db)
+        gap_samples = int(require_range("gap_samples", gap_samples, 1, MAX_GAP_SAMPLES))
         self._gap = np.zeros(gap_samples, np.complex64)
         self._waiting: deque[tuple[dict[str, Any], np.ndarray]] = deque()
         self._pieces: deque[tuple[np.ndarray, list[tuple[int, str, Any]]]] = deque()

@@ -9,6 +9,7 @@ from gnuradio import gr
 
 from semcom_blocks.channel import ChannelConfig, SoftwareChannel
 from semcom_blocks.errors import ConfigError
+from semcom_blocks.gr.sample_socket import report_job_end
 
 #: Samples taken in one call; the resampler may return a few more than it took.
 MAX_CALL = 8192
@@ -18,21 +19,33 @@ class SoftwareChannelBlock(gr.basic_block):
     """Stream in, stream out; the next fading realisation begins at every tag ``fade_on``.
 
     A sampling-rate offset makes the number of samples differ, so this is a general
-    block; tags move with the samples.
+    block; tags move with the samples.  ``status`` out reports each job whose last
+    sample went in, as a radio does: a loopback in one process has no other.
     """
 
-    def __init__(self, config: ChannelConfig | dict[str, Any], fade_on: str = "frame") -> None:
+    def __init__(
+        self, config: ChannelConfig | dict[str, Any] | None = None, fade_on: str = "frame"
+    ) -> None:
         gr.basic_block.__init__(
             self, name="Software Channel", in_sig=[np.complex64], out_sig=[np.complex64]
         )
-        if isinstance(config, dict):
-            config = ChannelConfig.from_dict(config)
         if not fade_on:
             raise ConfigError("fade_on is empty, permitted: the name of a stream tag")
-        self._channel = SoftwareChannel(config)
+        self.message_port_register_out(pmt.intern("status"))
+        self._rng: np.random.Generator | None = None
+        self.set_config(config or ChannelConfig())
         self._fade_on = pmt.intern(fade_on)
         self._left = np.zeros(0, np.complex64)
         self.set_tag_propagation_policy(gr.TPP_DONT)
+
+    def set_config(self, config: ChannelConfig | dict[str, Any]) -> None:
+        """Change the channel while samples flow; noise and fading go on, not over again."""
+        if isinstance(config, dict):
+            config = ChannelConfig.from_dict(config)
+        if self._rng is None or config.seed != self._channel.config.seed:
+            self._rng = np.random.default_rng(config.seed)
+        # One assignment, since the scheduler's thread may be inside general_work.
+        self._channel = SoftwareChannel(config, self._rng)
 
     def forecast(self, noutput_items: int, ninputs: int) -> list[int]:
         """One sample is enough to go on."""
@@ -51,6 +64,7 @@ class SoftwareChannelBlock(gr.basic_block):
                 if start in fades:
                     self._channel.start_block()
                 pieces.append(self._channel.process(samples[start:stop]))
+            report_job_end(self, n)
             self._left = np.concatenate(pieces)
             for tag in tags:
                 at = min(tag.offset - read, max(len(self._left) - 1, 0))
