@@ -46,11 +46,16 @@ def permitted(info: FieldInfo) -> str:
     return info.description or kind.get(annotation, "see --help")
 
 
+def _not_finite(value: Any) -> bool:
+    try:
+        return not math.isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
 def _complaint(kind: str, value: Any) -> str:
     """What is wrong with ``value``, in words, for pydantic's error ``kind``."""
-    if kind in ("finite_number", "float_parsing", "float_type") or (
-        isinstance(value, float) and not math.isfinite(value)
-    ):
+    if kind in ("finite_number", "float_parsing", "float_type") or _not_finite(value):
         return "is not a finite number"
     if kind in ("int_parsing", "int_type", "int_from_float"):
         return "is not a whole number"

@@ -38,6 +38,7 @@ class Exchange:
         self._event_at = self.clock()
         self._done_at: float | None = None
         self._frames_total = 0
+        self._sender_done = False
 
     def from_sender(self, message: Message, progress: Progress) -> None:
         """Take one message of the Semantic Source."""
@@ -50,9 +51,14 @@ class Exchange:
         if message.kind == "tx_progress":
             self._frames_total = message.value("frames_total", int)
             progress.frames(message.value("frames_sent", int), self._frames_total)
+            if message.meta.get("delivered") is False and self.transmission is None:
+                # Given up, but a radio that nobody listens to may never say that it is done.
+                self.transmission = Transmission.of(message)
+                self._done_at = self._event_at
         elif message.kind == "tx_done":
             self.transmission = Transmission.of(message)
             self._done_at = self._event_at
+            self._sender_done = True
             total = max(self._frames_total, self.transmission.frames_sent)
             progress.frames(self.transmission.frames_sent, total)
 
@@ -70,7 +76,8 @@ class Exchange:
         """Whether nothing more is to come, or not within the grace that it is given."""
         if self.transmission is None or self._done_at is None:
             return False
-        if not needs_reception or self.reception is not None:
+        complete = self.reception is not None or not needs_reception
+        if complete and self._sender_done:
             return True
         gave_up = self.transmission.delivered is False
         grace_s = GAVE_UP_GRACE_S if gave_up else RECEIVED_GRACE_S

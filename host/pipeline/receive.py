@@ -9,13 +9,13 @@ from pathlib import Path
 
 from host.config import RunConfig
 from host.pipeline.outcome import Outcome, Stopwatch
-from host.pipeline.ports import poll
+from host.pipeline.ports import SLICE_S, poll
 from host.pipeline.progress import Progress
 from host.pipeline.reconstruct import received_picture
 from host.pipeline.records import FrameLog, Reception
-from host.pipeline.session import Session
+from host.pipeline.session import READY_TIMEOUT_S, Session
 from host.versions import own_versions
-from semcom_blocks.errors import LinkError
+from semcom_blocks.errors import LinkError, PeerError
 from semcom_blocks.wire import Message
 
 # Frames of different jobs do not interleave; a log is kept for the few that may overlap.
@@ -64,7 +64,8 @@ def run_receive(
         with watch.stage("setup"):
             host = session.open_host()
             sink = session.open_receiver()
-            pong = session.host.ping(timeout_s)
+            pong = host.ping(READY_TIMEOUT_S)
+            _wait_for_radio(session)
         setup_s = watch.spent_s["setup"]
         logs = FrameLogs()
         delivered = 0
@@ -90,6 +91,17 @@ def run_receive(
         sink.close()
     if delivered == 0:
         raise LinkError(f"{run.radio.spec!a} ended and held no whole job")
+
+
+def _wait_for_radio(session: Session) -> None:
+    """Wait for the radio's first message, and leave it where it is."""
+    sink = session.sink
+    assert sink is not None
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while not sink.socket.poll(SLICE_S * 1e3):
+        session.alive()
+        if time.monotonic() > deadline:
+            raise PeerError(f"{sink.name} not ready within {READY_TIMEOUT_S:g} s")
 
 
 def _next(

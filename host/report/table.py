@@ -64,7 +64,7 @@ def make_table(report: dict[str, Any]) -> Table:
 
 def _received(prompt: dict[str, Any]) -> str:
     if prompt["received"] is None:
-        return "no" if prompt["delivered"] is False else "—"
+        return {True: "yes, acknowledged", False: "no", None: "—"}[prompt["delivered"]]
     if prompt["sent"] is None:
         return shortened(prompt["received"])
     return "exactly as sent" if prompt["received"] == prompt["sent"] else "DIFFERS"
@@ -73,6 +73,8 @@ def _received(prompt: dict[str, Any]) -> str:
 def _pair(wanted: float | None, measured: float | None, digits: int, unit: str) -> str:
     if wanted is None:
         return figure(measured, digits, unit)
+    if measured is None:
+        return f"{figure(wanted, digits, unit)} set"
     return f"{figure(wanted, digits, unit)} set, {figure(measured, digits, unit)} measured"
 
 
