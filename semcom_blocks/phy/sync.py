@@ -27,6 +27,7 @@ from semcom_blocks.phy.grid import FrameLayout, pilot_values
 from semcom_blocks.phy.header import FrameHeader, decode_header, header_symbols
 from semcom_blocks.phy.measure import mean_power, to_db
 from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.phy.phasor import unit_phasor
 from semcom_blocks.phy.preamble import long_spectrum, short_len
 from semcom_blocks.phy.tracking import dominant_frequency
 
@@ -78,6 +79,11 @@ class FrameSync:
         self._candidates: deque[detect.Candidate] = deque()
         self._scan_end = 0
         self._pending: tuple[acquire.Acquisition, float, FrameHeader, int] | None = None
+
+    @property
+    def held_samples(self) -> int:
+        """Samples in memory: at most a frame and a scan block besides what was last pushed."""
+        return len(self._buffer) + sum(map(len, self._pieces))
 
     def push(self, samples: np.ndarray) -> list[Capture]:
         """Take samples complex64 (n,), any n; return the frames that became complete."""
@@ -247,7 +253,7 @@ def read_header(
     index = np.arange(n_header)
     turned = steady * np.exp(-2j * np.pi * rate * index)
     phase = np.angle(turned.sum()) + 2 * np.pi * rate * index
-    grid *= np.exp(-1j * phase).astype(np.complex64)[:, None]
+    grid *= unit_phasor(-phase)[:, None]
     matched = grid[:, num.data_index] * np.conj(response[num.data_index])
     header = decode_header(matched.reshape(-1), np.float32(1.0 / noise_var))
     return header, cfo_hz + rate * num.sample_rate_hz / num.symbol_len
