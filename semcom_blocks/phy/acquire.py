@@ -17,6 +17,7 @@ import numpy as np
 
 from semcom_blocks.phy.detect import Candidate
 from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.phy.phasor import unit_phasor
 from semcom_blocks.phy.preamble import long_start, long_symbol
 
 #: Integer offsets in subcarriers that are tried; with ±2 from the short field: ±10.
@@ -77,8 +78,8 @@ def confirm(
     x = samples[start - base : stop - base]
     if len(x) < 3 * size:
         return None
-    turn = -2j * np.pi * candidate.cfo_hz / numerology.sample_rate_hz
-    x = x * np.exp(turn * np.arange(len(x))).astype(np.complex64)
+    turn = -2 * np.pi * candidate.cfo_hz / numerology.sample_rate_hz
+    x = x * unit_phasor(turn * np.arange(len(x)))
     windows = np.lib.stride_tricks.sliding_window_view(x, size)
     matched = windows @ _references(numerology)  # (positions, offsets)
     first, second = matched[:-size], matched[size:]

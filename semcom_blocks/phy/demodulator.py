@@ -5,12 +5,7 @@ import numpy as np
 import scipy.fft
 
 from semcom_blocks.phy.numerology import Numerology
-
-
-def _phasor(positions: np.ndarray, cycles_per_sample: float) -> np.ndarray:
-    """exp(−j 2π f n), computed in double precision, complex64."""
-    turns = np.mod(positions * cycles_per_sample, 1.0)
-    return np.exp(-2j * np.pi * turns).astype(np.complex64)
+from semcom_blocks.phy.phasor import unit_phasor
 
 
 def to_grid(
@@ -32,13 +27,13 @@ def to_grid(
     at = np.clip(at, 0, len(samples) - num.fft_size)
     inner = np.arange(num.fft_size)
     bodies = samples[at[:, None] + inner]  # (m, fft_size)
-    cycles = cfo_hz / num.sample_rate_hz
-    bodies *= _phasor(at, cycles)[:, None]
-    bodies *= _phasor(inner, cycles)
+    turn = -2 * np.pi * cfo_hz / num.sample_rate_hz
+    bodies *= unit_phasor(turn * at)[:, None]
+    bodies *= unit_phasor(turn * inner)
     bins = scipy.fft.fft(bodies, axis=1)[:, num.carriers % num.fft_size]
     bins *= np.float32(np.sqrt(num.n_used) / num.fft_size)
     if late is not None and late.any():
-        bins *= _phasor(np.outer(late, num.carriers), 1.0 / num.fft_size)
+        bins *= unit_phasor(np.outer(late, num.carriers) * (-2 * np.pi / num.fft_size))
     return bins
 
 

@@ -111,6 +111,12 @@ class FrameLayout:
         return grid
 
 
+@lru_cache(maxsize=8)
+def frame_layout(numerology: Numerology, header: FrameHeader) -> FrameLayout:
+    """The layout of a frame; every stage of the receiver asks for the same one in turn."""
+    return FrameLayout(numerology, header)
+
+
 def pilot_values(numerology: Numerology, n_symbols: int) -> np.ndarray:
     """Pilot value of every cell, complex64 (n_symbols, n_used)."""
     n_used = numerology.n_used

@@ -14,11 +14,12 @@ from semcom_blocks.phy import equalizer, estimators
 from semcom_blocks.phy.demodulator import long_starts, symbol_starts, to_grid
 from semcom_blocks.phy.equalizer import Equalized
 from semcom_blocks.phy.estimators import ChannelEstimate
-from semcom_blocks.phy.grid import FrameLayout
+from semcom_blocks.phy.grid import FrameLayout, frame_layout
 from semcom_blocks.phy.header import FrameHeader
 from semcom_blocks.phy.measure import evm_db
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.payload import Payload, extract
+from semcom_blocks.phy.phasor import unit_phasor
 from semcom_blocks.phy.preamble import LONG_SYMBOLS, long_spectrum
 from semcom_blocks.phy.sync import Capture
 from semcom_blocks.phy.tracking import track
@@ -78,7 +79,7 @@ def demodulate(capture: Capture, numerology: Numerology) -> Demodulated:
     windows are shifted by whole samples and the frame is transformed again.
     """
     num = numerology
-    layout = FrameLayout(num, capture.header)
+    layout = frame_layout(num, capture.header)
     starts = symbol_starts(layout.n_symbols, num)
     long = to_grid(capture.samples, long_starts(num), capture.cfo_hz, num)
     reference = np.broadcast_to(long_spectrum(num), long.shape)
@@ -92,11 +93,11 @@ def demodulate(capture: Capture, numerology: Numerology) -> Demodulated:
         followed = track(grid, channel, layout)
     carriers = num.carriers
     turn = followed.phase[:, None] + np.outer(followed.slope, carriers)
-    grid *= np.exp(-1j * turn).astype(np.complex64)
+    grid *= unit_phasor(-turn)
     middle = followed.long_phase + followed.long_slope * carriers
     # Half a symbol either side of the middle: the residual CFO turns the two long symbols apart.
     apart = 2 * np.pi * followed.cfo_hz * num.fft_size / num.sample_rate_hz * np.array([-0.5, 0.5])
-    long *= np.exp(-1j * (middle + apart[:, None])).astype(np.complex64)
+    long *= unit_phasor(-(middle + apart[:, None]))
     return Demodulated(long, grid, capture.cfo_hz + followed.cfo_hz, followed.sro_ppm)
 
 
@@ -127,7 +128,7 @@ def receive(
 
     Raises :class:`ConfigError` for an unknown estimator or equalizer.
     """
-    layout = FrameLayout(numerology, capture.header)
+    layout = frame_layout(numerology, capture.header)
     demodulated = demodulate(capture, numerology)
     reference, known = known_stack(layout)
     received = np.concatenate([demodulated.long, demodulated.grid])

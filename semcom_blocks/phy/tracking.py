@@ -16,6 +16,7 @@ import scipy.fft
 
 from semcom_blocks.phy.grid import FrameLayout
 from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.phy.phasor import unit_phasor
 
 #: Half width in symbols of the smoothing of the common phase: 17·n_comb pilots cost 0.03 dB.
 PHASE_HALF_WINDOW = 8
@@ -120,7 +121,7 @@ def track(grid: np.ndarray, channel: np.ndarray, layout: FrameLayout) -> Track:
         more = _fit_slope(level, weight, num)
         offset, step = offset + more[0], step + more[1]
         slope = offset + step * index
-        level = products * np.exp(-1j * np.outer(slope, num.carriers)).astype(np.complex64)
+        level = products * unit_phasor(-np.outer(slope, num.carriers))
     turned = level.sum(axis=1)
     rate = dominant_frequency(_balanced(turned))
     steady = turned * np.exp(-2j * np.pi * rate * index)
