@@ -127,5 +127,6 @@ def estimate(
         response, spread = lmmse(response, error_var.astype(float), numerology)
     power = float(np.mean(response.real**2 + response.imag**2))
     if method == "ls":
-        power = max(power - noise_var / float(np.mean(weight)), 1e-12)
+        power -= noise_var / float(np.mean(weight))
+    power = max(power, 1e-12)
     return ChannelEstimate(response, noise_var, float(10 * np.log10(power / noise_var)), spread)

@@ -129,7 +129,7 @@ def link() -> Link:
     return Link()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_link() -> type[Link]:
     """Build links with other seeds and numerologies: ``make_link(seed, numerology)``."""
     return Link
