@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from types import TracebackType
 from typing import Any
@@ -20,6 +21,8 @@ from rich.text import Text
 
 from host.report.document import to_json
 from host.report.table import make_table
+
+_log = logging.getLogger(__name__)
 
 STAGES = {
     "set-up": "starting radios and models",
@@ -62,10 +65,12 @@ class Display:
 
     def stage(self, name: str) -> None:
         """Show that a new stage began."""
+        _log.info("stage: %s", name)
         self._progress.update(self._task, description=STAGES.get(name, name))
 
     def frames(self, done: int, total: int) -> None:
         """Move the bar."""
+        _log.debug("frames: %d of %d", done, total)
         self._progress.update(self._task, completed=done, total=total or None)
 
     def note(self, text: str) -> None:

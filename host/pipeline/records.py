@@ -189,7 +189,9 @@ class FrameLog:
             getattr(self, name).append(number(message.meta.get(name)))
         seq = message.meta.get("seq")
         self.seq.append(seq if isinstance(seq, int) else -1)
-        self.channel = message.arrays.get("channel", self.channel)
+        channel = message.arrays.get("channel")
+        if channel is not None and channel.dtype == np.complex64 and channel.ndim == 1:
+            self.channel = channel
 
     def __len__(self) -> int:
         return len(self.seq)
