@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from semcom_blocks.errors import SemcomError
 from semcom_blocks.gr.base import PduBlock
 from semcom_blocks.link.arq import ArqConfig, Event, MessageDelivered, MessageFailed, SendPacket
 from semcom_blocks.link.sender import ArqSender
@@ -43,7 +44,12 @@ class PromptArqSender(PduBlock):
         self._arq = ArqSender(config, session=session)
 
     def _on_message(self, meta: dict[str, Any], body: np.ndarray) -> None:
-        self._emit(self._arq.submit(meta["job_id"], body.tobytes(), time.monotonic()))
+        job_id = meta["job_id"]
+        try:
+            events = self._arq.submit(job_id, body.tobytes(), time.monotonic())
+        except SemcomError as error:  # the host waits for an answer to every job
+            events = (MessageFailed(job_id, str(error), 0, 0),)
+        self._emit(events)
 
     def _on_ack(self, _meta: dict[str, Any], data: np.ndarray) -> None:
         self._emit(self._arq.on_ack(data.tobytes(), time.monotonic()))
