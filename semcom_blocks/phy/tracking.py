@@ -94,7 +94,7 @@ def _fit_slope(
     level = beat * np.exp(-2j * np.pi * rate * index)
     mean = np.angle(level.sum())
     turn = 2 * np.pi * rate * index + mean + np.angle(level * np.exp(-1j * mean))
-    slope, trust = turn / distance, np.abs(beat) * distance**2
+    slope, trust = turn / distance, np.maximum(np.abs(beat) * distance**2, 1e-30)
     if len(beat) < 3:
         return float(np.average(slope, weights=trust)), 0.0
     centre = np.average(index, weights=trust)
