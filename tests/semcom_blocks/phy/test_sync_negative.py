@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from semcom_blocks.phy.preamble import long_symbol, preamble_samples, short_len
+from semcom_blocks.phy.receiver import receive
 from semcom_blocks.phy.sync import FrameSync
 
 N = 60_000
@@ -85,14 +86,14 @@ def in_noise(link, n_samples):
 
 def test_no_frame_in_ten_million_noise_samples(make_link):
     counters = in_noise(make_link(1), 10_000_000)
-    # One candidate in 10^6 samples: the search must not cost more than the metric.
-    assert counters.candidates < 40
+    # Ten candidates in 10^6 samples: looking at them must not cost more than finding them.
+    assert counters.candidates < 150
 
 
 @pytest.mark.slow
 def test_no_frame_in_a_hundred_million_noise_samples(make_link):
     counters = in_noise(make_link(2), 100_000_000)
-    assert counters.confirmed <= 2
+    assert counters.confirmed <= 20
 
 
 @pytest.mark.parametrize("name", SIGNALS)
@@ -106,14 +107,24 @@ def test_a_frame_behind_is_found(link, name):
     assert [capture.header.seq for capture in link.find(stream)] == [77]
 
 
-@pytest.mark.parametrize(
-    ("dc_offset_db", "cfo_hz"), [(-20.0, 0.0), (-20.0, 30e3), (-10.0, 5e3), (0.0, 0.0)]
-)
-def test_a_frame_beside_dc_is_found(link, dc_offset_db, cfo_hz):
+@pytest.mark.parametrize("dc_offset_db", [-20.0, -10.0, 0.0, 10.0, 20.0])
+@pytest.mark.parametrize("cfo_hz", [0.0, 5e3, -62_500.0])
+def test_a_frame_beside_dc_is_found_and_read(link, dc_offset_db, cfo_hz):
     """The CFO moves the frame, so the receiver's DC falls on a carrier or between two."""
-    sent = link.frame(5, analog=500)
+    sent = link.frame(5, analog=2000)
     stream = link.send(sent.samples, snr_db=20, cfo_hz=cfo_hz, dc_offset_db=dc_offset_db)
-    assert [capture.header.seq for capture in link.find(stream)] == [5]
+    payload = receive(link.find_one(stream), link.numerology).payload
+    error = np.mean(np.abs(payload.analog - sent.analog) ** 2)
+    # Weak DC cannot be told from payload: it costs the carrier that it falls on.
+    assert 10 * np.log10(error) < (-19.5 if dc_offset_db > -20 else -16.5)
+
+
+@pytest.mark.parametrize("before", [0, 3000, 20_000])
+def test_frames_in_a_row_beside_dc(link, before):
+    frames = [link.frame(seq, analog=400) for seq in range(5)]
+    samples = np.concatenate([sent.samples for sent in frames])
+    stream = link.send(samples, before, snr_db=15, cfo_hz=31_250.0, dc_offset_db=10.0)
+    assert [capture.header.seq for capture in link.find(stream)] == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("level_db", [-20.0, -10.0])
