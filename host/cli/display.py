@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TextColumn,
@@ -42,14 +41,13 @@ class Display:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=40),
-            MofNCompleteColumn(),
-            TextColumn("frames"),
+            TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task("", total=None)
+        self._task = self._progress.add_task("", total=None, count="")
 
     def __enter__(self) -> Display:
         self._progress.start()
@@ -66,12 +64,18 @@ class Display:
     def stage(self, name: str) -> None:
         """Show that a new stage began."""
         _log.info("stage: %s", name)
-        self._progress.update(self._task, description=STAGES.get(name, name))
+        # A new task, since a bar that once had a length cannot pulse again.
+        self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(STAGES.get(name, name), total=None, count="")
 
     def frames(self, done: int, total: int) -> None:
         """Move the bar."""
         _log.debug("frames: %d of %d", done, total)
-        self._progress.update(self._task, completed=done, total=total or None)
+        count = f"{done}/{total} frames" if total else f"{done} frames"
+        # One short of full: a full bar would stand still while the last samples still fly.
+        self._progress.update(
+            self._task, completed=done, total=total + 1 if total else None, count=count
+        )
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
