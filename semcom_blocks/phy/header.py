@@ -105,7 +105,7 @@ def header_cells(header: FrameHeader, numerology: Numerology) -> np.ndarray:
     return interleave.interleave(cells)
 
 
-def decode_header(cells: np.ndarray, weight: np.ndarray) -> FrameHeader:
+def decode_header(cells: np.ndarray, weight: np.ndarray | np.float32) -> FrameHeader:
     """Decode the data cells of the header symbols.
 
     ``cells`` complex64 (header_symbols · n_data,) are matched-filter outputs
