@@ -10,11 +10,14 @@ from semcom_blocks.errors import ConfigError
 from semcom_blocks.transport import check_endpoint
 
 
-def check_run(run: RunConfig, *, sim_only: bool = False, host: str | None = None) -> RunConfig:
-    """Return ``run`` if this command can carry it out here."""
+def check_run(
+    run: RunConfig, *, sim_only: bool = False, host: str | None = None, radios: bool = True
+) -> RunConfig:
+    """Return ``run`` if this command can carry it out here; ``radios``: it starts them itself."""
     if sim_only and not run.radio.is_sim:
         raise ConfigError(f"radio {run.radio.spec!a} is no radio for demo, permitted: {RADIO_SIM}")
     if host is not None:
         check_endpoint(host)
-    radio_python()
+    if radios:
+        radio_python()
     return run

@@ -41,26 +41,35 @@ def run(args: argparse.Namespace) -> int:
     from host.cli.source import load_source
     from host.config import load_run
     from host.pipeline.demo import run_demo
-    from host.report.files import require_folder
+    from host.report.files import output_folder
     from host.report.write import import_early, write_report
 
-    run_config = check_run(load_run(args.config, overrides(args)), sim_only=True, host=args.host)
+    given = overrides(args)
+    # A flowgraph has its own channel, which this command knows only if told.
+    unknown = args.attach and not {"channel.model", "channel.snr_db"} & set(given)
+    defaults = {"channel.model": "none"} if unknown else {}
+    run_config = check_run(
+        load_run(args.config, given, defaults),
+        sim_only=True,
+        host=args.host,
+        radios=not args.attach,
+    )
     with Display() as display:
         original, prompt = load_source(run_config, display.note)
-        out = require_folder(args.out)
-        import_early()
-        outcome = run_demo(
-            run_config,
-            original,
-            prompt,
-            display,
-            attach=args.attach,
-            host_endpoint=args.host,
-            threads=args.threads,
-            log_dir=args.log_dir,
-        )
-        display.stage("report")
-        report = write_report(outcome, out)
+        with output_folder(args.out) as out:
+            import_early()
+            outcome = run_demo(
+                run_config,
+                original,
+                prompt,
+                display,
+                attach=args.attach,
+                host_endpoint=args.host,
+                threads=args.threads,
+                log_dir=args.log_dir,
+            )
+            display.stage("report")
+            report = write_report(outcome, out)
     show_report(report, args.json)
     if not args.json:
         say(f"\nreport: {out / 'report.png'}, {out / 'report.json'}")

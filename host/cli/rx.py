@@ -51,14 +51,13 @@ def run(args: argparse.Namespace) -> int:
     from host.cli.display import Display, say, show_report
     from host.config import load_run
     from host.pipeline.receive import run_receive
-    from host.report.files import require_folder
+    from host.report.files import output_folder
     from host.report.write import import_early, write_report
 
     run_config = check_run(load_run(args.config, overrides(args)), host=args.host)
-    out = require_folder(args.out)
-    import_early()
     failure = None
-    with Display() as display:
+    with Display() as display, output_folder(args.out) as out:
+        import_early()
         jobs = run_receive(
             run_config,
             display,
@@ -69,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
             log_dir=args.log_dir,
         )
         for number, outcome in enumerate(jobs, start=1):
-            folder = out if args.count == 1 else require_folder(out / f"job-{number:04d}")
-            report = write_report(outcome, folder)
+            with output_folder(out if args.count == 1 else out / f"job-{number:04d}") as folder:
+                report = write_report(outcome, folder)
             show_report(report, args.json)
             if not args.json:
                 say(f"\nreport: {folder / 'report.png'}, {folder / 'report.json'}")

@@ -8,6 +8,7 @@ With --radio sim the receiver is `semcom rx --radio sim`, here or on --peer; wit
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 from pathlib import Path
 
 from host.cli import options
@@ -50,23 +51,24 @@ def run(args: argparse.Namespace) -> int:
     from host.cli.source import load_source
     from host.pipeline.send import run_send
     from host.report.document import build
-    from host.report.files import require_folder
+    from host.report.files import output_folder
     from host.report.write import write_report
 
     run_config = check_run(resolve(args), host=args.host)
+    folder = nullcontext() if args.out is None else output_folder(args.out)
     with Display() as display:
         original, prompt = load_source(run_config, display.note)
-        out = require_folder(args.out) if args.out is not None else None
-        outcome = run_send(
-            run_config,
-            original,
-            prompt,
-            display,
-            host_endpoint=args.host,
-            threads=args.threads,
-            log_dir=args.log_dir,
-        )
-    report = build(outcome) if out is None else write_report(outcome, out, page=False)
+        with folder as out:
+            outcome = run_send(
+                run_config,
+                original,
+                prompt,
+                display,
+                host_endpoint=args.host,
+                threads=args.threads,
+                log_dir=args.log_dir,
+            )
+            report = build(outcome) if out is None else write_report(outcome, out, page=False)
     show_report(report, args.json)
     failure = outcome.failure()
     if failure is not None:

@@ -21,7 +21,7 @@ from semcom_blocks.wire import Message
 STALL_MAX_S = 30.0
 # After the sender is done the receiver waits for stragglers before it delivers.
 RECEIVED_GRACE_S = 10.0
-GAVE_UP_GRACE_S = 3.0
+GAVE_UP_GRACE_S = 2.0
 
 
 @dataclass

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +19,40 @@ LAST = "report.json"  # its presence says that the others are there
 NAMES = ("received.png", "prompt.txt", "report.png", LAST)
 
 
-def require_folder(out: Path) -> Path:
-    """``out`` as an existing folder that can be written; ``ConfigError`` if it cannot be."""
+@contextlib.contextmanager
+def output_folder(out: Path) -> Iterator[Path]:
+    """``out`` as an existing folder that can be written; ``ConfigError`` if it cannot be.
+
+    When what is inside raises, folders made here that are still empty go again.
+    """
+    made = _missing(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
-            return out
+            pass
     except (OSError, ValueError) as error:
+        _remove_empty(made)
         reason = getattr(error, "strerror", None) or str(error)
         text = f"folder {str(out)!a} cannot be written ({reason}), permitted: a writable folder"
         raise ConfigError(text) from None
+    try:
+        yield out
+    except BaseException:
+        _remove_empty(made)
+        raise
+
+
+def _missing(folder: Path) -> list[Path]:
+    """``folder`` and those above it that do not exist, deepest first."""
+    with contextlib.suppress(OSError, ValueError):
+        return [path for path in (folder, *folder.parents) if not path.exists()]
+    return []
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    with contextlib.suppress(OSError):  # not empty, or never made
+        for folder in folders:
+            folder.rmdir()
 
 
 def png_bytes(pixels: np.ndarray) -> bytes:

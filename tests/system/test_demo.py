@@ -126,3 +126,13 @@ def test_a_hopeless_channel_gives_up_in_bounded_time_and_never_lies(semcom, serv
     assert report["prompt"]["delivered"] is False
     assert report["prompt"]["received"] is None
     assert not (tmp_path / "out" / "prompt.txt").exists()
+
+
+def test_a_large_picture_is_seen_to_its_last_frame(semcom, quick_service, tmp_path):
+    code, text, err = semcom(
+        "demo", "retina", "--out", tmp_path / "out", "--host", quick_service, "--json"
+    )
+    assert (code, err) == (0, "")
+    report = json.loads(text)
+    assert report["link"]["frames_received"] == report["link"]["frames_sent"] > 100
+    assert report["link"]["symbols_erased"] == 0

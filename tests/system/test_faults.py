@@ -3,14 +3,17 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 
 import pytest
 
-from tests.system.conftest import is_gone, until
+from host.supervise.environment import REPO_ROOT
+from tests.system.conftest import environment, is_gone, until
 
 NAMES = {"host": "host process died", "tx": "radio tx process died", "rx": "radio rx process died"}
 
@@ -51,7 +54,7 @@ def test_a_killed_process_is_named_and_ends_the_command(on_air, tmp_path, victim
     assert "Traceback" not in err
     assert out == ""
     assert all(is_gone(pid) for pid in children.values())
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -62,7 +65,7 @@ def test_a_stopped_command_takes_its_processes_along(on_air, tmp_path, number, c
     assert ended == code
     assert "Traceback" not in err
     assert all(is_gone(pid) for pid in children.values())
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_killed_command_takes_its_processes_along(on_air):
@@ -103,7 +106,28 @@ def test_a_python_without_gnu_radio_is_one_line(semcom, service, tmp_path):
     assert err.startswith("semcom: error: radio ")
     assert "gnuradio" in err
     assert err.count("\n") == 1
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_weights_are_one_line(tmp_path):
+    copy = tmp_path / "repository"
+    for part in ("host", "models", "semcom_blocks"):
+        leave = shutil.ignore_patterns("__pycache__", "*.safetensors")
+        shutil.copytree(REPO_ROOT / part, copy / part, ignore=leave)
+    shutil.copy(REPO_ROOT / "pyproject.toml", copy)
+    done = subprocess.run(
+        [sys.executable, "-m", "host.cli", "demo", "--out", tmp_path / "out"],
+        cwd=copy,
+        env=environment(PYTHONPATH=str(copy)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("semcom: error: ")
+    assert ".safetensors" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_host_command_serves_until_it_is_told_to_stop(start, semcom, tmp_path):

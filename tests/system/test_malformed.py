@@ -118,8 +118,8 @@ def test_a_good_job_gets_through_garbage_at_every_socket(semcom, service, contex
         for number in (1, 2):
             out = tmp_path / f"out{number}"
             code, _, err = semcom(
-                "demo", "--attach", "--source-port", source, "--sink-port", sink_relayed,
-                "--host", service, "--out", out,
+                "demo", "--attach", "--snr-db", 20, "--source-port", source,
+                "--sink-port", sink_relayed, "--host", service, "--out", out,
             )  # fmt: skip
             # What the relay mixed in is refused with a word; the job is none the worse.
             others = [line for line in err.splitlines() if "transport WARNING refused" not in line]

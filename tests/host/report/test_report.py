@@ -10,7 +10,7 @@ from PIL import Image
 
 from host.report.document import build, plain, to_json
 from host.report.drawing import draw
-from host.report.files import require_folder, write_all
+from host.report.files import output_folder, write_all
 from host.report.table import rows
 from host.report.write import write_report
 from semcom_blocks.errors import ArqGaveUp, ConfigError, LinkError
@@ -110,5 +110,23 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     file = tmp_path / "file"
     file.write_text("x")
     for path in (file, file / "below"):
-        with pytest.raises(ConfigError, match="permitted: a writable folder"):
-            require_folder(path)
+        refusal = pytest.raises(ConfigError, match="permitted: a writable folder")
+        with refusal, output_folder(path):
+            raise AssertionError("not reached")
+    assert file.read_text() == "x"
+
+
+def test_a_failure_leaves_no_folder_behind(tmp_path):
+    deep = tmp_path / "a" / "b"
+    with pytest.raises(KeyError), output_folder(deep):
+        raise KeyError
+    assert not list(tmp_path.iterdir())
+    deep.parent.mkdir()
+    with pytest.raises(KeyError), output_folder(deep):
+        raise KeyError
+    assert deep.parent.exists()
+    assert not deep.exists()
+    with pytest.raises(KeyError), output_folder(deep) as out:
+        (out / "kept").write_text("x")
+        raise KeyError
+    assert (deep / "kept").exists()

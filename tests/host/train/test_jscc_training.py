@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training end to end on a few synthetic pictures: files, resuming after a kill, refusals."""
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch")
+from host.train import jscc  # noqa: E402
+from models.image_codec import ImageCodec  # noqa: E402
+from semcom_blocks.errors import ConfigError, ModelError  # noqa: E402
+
+ROOT = Path(__file__).parents[3]
+TINY = "--steps 6 --batch 4 --width 8 --blocks 1 --threads 2 --photo-share 0.5 --seed 3".split()
+
+KILLED_AT_STEP_4 = """
+import os, signal, sys
+from host.train import jscc, trainer
+trainer.CHECKPOINT_EVERY_S = -1.0  # after every step
+step = trainer.Trainer.step
+def dying(self):
+    if self.progress.step == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self)
+trainer.Trainer.step = dying
+sys.exit(jscc.main())
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Ten small pictures and two photos."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        side = 120 if i > 9 else 16
+        coarse = rng.integers(0, 256, (side // 4, side // 4, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((side, side)).save(folder / f"{i:02}.png")
+    return folder
+
+
+def options(data, out, *more):
+    parser = argparse.ArgumentParser()
+    jscc.add_arguments(parser)
+    return parser.parse_args(["--data", str(data), "--out", str(out), *TINY, *more])
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole")
+    assert jscc.run(options(data, out)) == 0
+    return out
+
+
+def test_it_leaves_a_codec_with_its_card(uninterrupted):
+    card = json.loads((uninterrupted / "jscc-v1.json").read_text(encoding="utf-8"))
+    assert card["training"]["steps_done"] == 6
+    assert card["training"]["seed"] == 3
+    assert card["curve"][-1]["step"] == 6
+    assert card["data"][0]["pictures"] + card["data"][0]["skipped"] == 10  # 1 val, 1 test
+    assert card["sha256"] in (uninterrupted / "jscc-v1.card.md").read_text(encoding="utf-8")
+    codec = ImageCodec.load(directory=uninterrupted)
+    symbols, descriptor = codec.encode(np.zeros((9, 9, 3), np.uint8), "1/6", 5.0)
+    noise_var = np.full(symbols.size, 0.3, np.float32)
+    assert codec.decode(symbols, noise_var, descriptor).shape == (9, 9, 3)
+
+
+def test_killed_and_resumed_equals_uninterrupted(data, uninterrupted, tmp_path):
+    command = [sys.executable, "-c", KILLED_AT_STEP_4]
+    command += ["--data", str(data), "--out", str(tmp_path), *TINY]
+    died = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+    assert jscc.run(options(data, tmp_path, "--resume")) == 0
+    for name in ("jscc-v1.safetensors",):
+        assert (tmp_path / name).read_bytes() == (uninterrupted / name).read_bytes()
+
+
+def test_another_seed_gives_other_weights(data, uninterrupted, tmp_path):
+    jscc.run(options(data, tmp_path, "--seed", "4"))
+    name = "jscc-v1.safetensors"
+    assert (tmp_path / name).read_bytes() != (uninterrupted / name).read_bytes()
+
+
+def test_resuming_with_other_settings_is_refused(data, uninterrupted):
+    with pytest.raises(ModelError, match="lr"):
+        jscc.run(options(data, uninterrupted, "--resume", "--lr", "0.1"))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08\0\0\0\0\0\0\0{}      ", b"x" * 100])
+def test_a_damaged_checkpoint_is_refused(data, tmp_path, content):
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"checkpoint\.safetensors"):
+        jscc.run(options(data, tmp_path, "--resume"))
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (["--steps", "0"], "steps is 0"),
+        (["--batch", "0"], "batch is 0"),
+        (["--lr", "nan"], "lr is nan"),
+        (["--photo-share", "1.5"], "photo-share is 1.5"),
+        (["--latents", "5"], "latents"),
+        (["--threads", "-1"], "threads is -1"),
+        (["--seed", "-1"], "seed is -1"),
+    ],
+)
+def test_options_out_of_range(data, tmp_path, more, named):
+    with pytest.raises(ConfigError, match=named):
+        jscc.run(options(data, tmp_path, *more))
+
+
+def test_pictures_that_no_batch_can_hold(tmp_path):
+    (tmp_path / "train").mkdir()
+    for i, side in enumerate((16, 16, 20, 70)):
+        Image.new("RGB", (side, side)).save(tmp_path / "train" / f"{i}.png")
+    with pytest.raises(ConfigError, match="small pictures have sizes"):
+        jscc.run(options(tmp_path, tmp_path / "out"))
