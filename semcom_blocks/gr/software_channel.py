@@ -48,8 +48,12 @@ class SoftwareChannelBlock(gr.basic_block):
         self._channel = SoftwareChannel(config, self._rng)
 
     def forecast(self, noutput_items: int, ninputs: int) -> list[int]:
-        """One sample is enough to go on."""
-        return [1] * ninputs
+        """One sample is enough to go on, and none while some wait to go out.
+
+        Where more samples came in than fit out, nothing else might ever come in: the
+        rest has to leave on its own.
+        """
+        return [0 if len(self._left) else 1] * ninputs
 
     def general_work(self, input_items: list[np.ndarray], output_items: list[np.ndarray]) -> int:
         """Process what came, cut at fading tags; see :meth:`gr.basic_block.general_work`."""
@@ -58,9 +62,10 @@ class SoftwareChannelBlock(gr.basic_block):
             samples = input_items[0][:MAX_CALL]
             n, read = len(samples), self.nitems_read(0)
             tags = self.get_tags_in_window(0, 0, n)
-            fades = sorted({t.offset - read for t in tags if pmt.eq(t.key, self._fade_on)})
+            fades = {t.offset - read for t in tags if pmt.eq(t.key, self._fade_on)}
+            starts = sorted(fades | {0})
             pieces = []
-            for start, stop in zip([0, *fades], [*fades, n], strict=True):
+            for start, stop in zip(starts, [*starts[1:], n], strict=True):
                 if start in fades:
                     self._channel.start_block()
                 pieces.append(self._channel.process(samples[start:stop]))
