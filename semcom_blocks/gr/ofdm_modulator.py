@@ -18,7 +18,7 @@ from semcom_blocks.phy.numerology import Numerology
 
 #: Zero samples around a burst, so that a receiver that works in blocks sees its end.
 DEFAULT_GAP_SAMPLES = 12_000
-#: A second at 1 MS/s; the least is one, since the end of a job is marked on a sample.
+#: A second at 1 MS/s; the least is one, since the tags of a burst stand on its gaps.
 MAX_GAP_SAMPLES = 1_000_000
 #: Zero samples that follow the end of a job: filters on the way hold some samples back, and the
 #: tag behind which nothing came would never be seen.
