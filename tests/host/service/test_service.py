@@ -33,7 +33,7 @@ def test_round_trip_without_noise(client):
     found = client.quality(PHOTO, image)
     assert found["psnr_db"] > 25
     assert 0.8 < found["ms_ssim"] <= 1
-    assert found["ms_ssim_scales"] == 3
+    assert found["ms_ssim_scales"] == 4
 
 
 def test_erased_symbols_degrade_and_do_not_break(client):
@@ -45,7 +45,7 @@ def test_erased_symbols_degrade_and_do_not_break(client):
 
 
 def test_equal_pictures_have_no_finite_psnr(client):
-    assert client.quality(PHOTO, PHOTO) == {"psnr_db": None, "ms_ssim": 1.0, "ms_ssim_scales": 3}
+    assert client.quality(PHOTO, PHOTO) == {"psnr_db": None, "ms_ssim": 1.0, "ms_ssim_scales": 4}
 
 
 BAD_REQUESTS = [
