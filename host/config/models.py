@@ -107,7 +107,7 @@ class RadioConfig(Frozen):
 
     spec: str = Field(RADIO_SIM, description=RADIO_SPECS)
     sample_rate_hz: float = Field(1e6, ge=1e4, le=100e6)
-    estimator: Literal["ls", "lmmse"] = "lmmse"
+    estimator: Literal["ls", "linear", "spline", "dft", "lmmse"] = "lmmse"
     equalizer: Literal["mmse", "zf"] = "mmse"
 
     @model_validator(mode="after")

@@ -24,7 +24,7 @@ class ChannelEstimator(PduBlock):
         self.set_method(method)
 
     def set_method(self, method: str) -> None:
-        """``ls`` or ``lmmse``, from the next frame on."""
+        """A name of ``estimators.METHODS``, from the next frame on."""
         self._method = require_choice("estimator", method, estimators.METHODS)
 
     def _on_grid(self, meta: dict[str, Any], cells: np.ndarray) -> None:

@@ -18,7 +18,7 @@ def remove_dc(samples: np.ndarray) -> np.ndarray:
     """Subtract the mean, complex64 (n,) → complex64 (n,); the input itself if that is not DC."""
     if len(samples) == 0:
         return samples
-    mean = complex(samples.mean(dtype=np.complex128))
+    mean = complex(samples.sum()) / len(samples)
     power = float(np.vdot(samples, samples).real) / len(samples)
     if not abs(mean) ** 2 > CERTAIN * power / len(samples):
         return samples

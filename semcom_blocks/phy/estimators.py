@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Channel estimation behind one call: LS, and LMMSE with a delay profile chosen by evidence.
+"""Channel estimation behind one call.
+
+    ls       every known cell of a carrier, no smoothing
+    linear   comb carriers alone, straight lines between them
+    spline   comb carriers alone, natural cubic spline
+    dft      LS, then only delays within the cyclic prefix
+    lmmse    LS, then smoothed by an exponential delay profile chosen by evidence
 
 The channel is taken as constant over a frame once the tracked phase and slope
 are removed, so every known cell of a carrier is one more look at it.
@@ -11,10 +17,12 @@ from functools import lru_cache
 import numpy as np
 
 from semcom_blocks.errors import require_choice
+from semcom_blocks.phy.interpolate import delay_window, linear, mean_delay_phasor, spline
 from semcom_blocks.phy.numerology import Numerology
 
 #: Names that :func:`estimate` takes.
-METHODS = ("ls", "lmmse")
+METHODS = ("ls", "linear", "spline", "dft", "lmmse")
+INTERPOLATIONS = {"linear": linear, "spline": spline, "dft": delay_window}
 #: RMS delays, in samples, of the exponential profiles among which the evidence chooses.
 DELAY_SPREADS = (0.0, 0.15, 0.5, 1.0, 2.0, 4.0, 8.0)
 #: Share of power that every profile leaves to any delay within the prefix, so that none excludes.
@@ -27,7 +35,7 @@ class ChannelEstimate:
 
     ``response`` complex64 (n_used,); ``noise_var`` complex noise variance of a
     cell; ``snr_db`` mean Es/N0 over the carriers; ``delay_spread`` in samples of
-    the profile that was chosen (NaN for LS).
+    the profile that was chosen (NaN where none is).
     """
 
     response: np.ndarray
@@ -95,8 +103,7 @@ def lmmse(
     error = float(np.mean(error_var))
     power = max(float(np.mean(np.abs(response) ** 2)) - error, 1e-9)
     # The mean delay shows as a common slope; the profiles are centred on it.
-    lag = np.sum(response[1:] * np.conj(response[:-1]))
-    delay = np.exp(1j * np.angle(lag) * numerology.carriers)
+    delay = mean_delay_phasor(response, numerology)
     values, vectors = profile_modes(numerology)
     modes = (np.conj(response) * delay) @ vectors  # conjugate of Uᴴ h: (profiles, n_used)
     variance = power * values + max(error, 1e-9 * power)
@@ -122,7 +129,9 @@ def estimate(
     require_choice("estimator", method, METHODS)
     response, weight, noise_var = least_squares(received, reference, known)
     spread = float("nan")
-    if method == "lmmse":
+    if method in INTERPOLATIONS:
+        response = INTERPOLATIONS[method](response, numerology)
+    elif method == "lmmse":
         error_var = noise_var / np.maximum(weight, 1e-12)
         response, spread = lmmse(response, error_var.astype(float), numerology)
     power = float(np.mean(response.real**2 + response.imag**2))

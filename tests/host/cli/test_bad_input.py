@@ -22,7 +22,7 @@ CASES = {
     "delay": ([*DEMO, "--delay-spread-s", "1"], ["--delay-spread-s", "0 to 2e-05"]),
     "seed": ([*DEMO, "--seed", "-1"], ["--seed", "'-1'", "0 to"]),
     "rate": ([*DEMO, "--rate", "2"], ["--rate", "'2'", "1/24, 1/12, 1/6"]),
-    "estimator": ([*DEMO, "--estimator", "magic"], ["'magic'", "ls, lmmse"]),
+    "estimator": ([*DEMO, "--estimator", "magic"], ["'magic'", "ls, linear, spline, dft, lmmse"]),
     "repeats": ([*DEMO, "--repeats", "21"], ["--repeats", "'21'", "1 to 20"]),
     "port": ([*DEMO, "--sink-port", "70000"], ["'70000'", "1024 to 65535"]),
     "threads": ([*DEMO, "--threads", "0"], ["--threads", "'0'", "1 to 64"]),
