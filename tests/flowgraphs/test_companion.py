@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 from semcom_blocks.channel import ChannelConfig
-from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.channel.config import CHANNEL_MODELS
+from semcom_blocks.phy import equalizer, estimators, qam
+from semcom_blocks.phy.numerology import FFT_SIZES, Numerology
 from tests.flowgraphs.conftest import FLOWGRAPHS, ROOT
 from tests.flowgraphs.job import free_endpoint
 
@@ -163,6 +165,25 @@ class TestNumerology:
         block.params["numerology"].set_value("wide")
         graph.rewrite()
         assert block.params["numerology"].get_evaluated() == Numerology(256, n_used=200)
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "choices"),
+    [
+        ("semcom_channel_estimator", "method", estimators.METHODS),
+        ("semcom_equalizer", "method", equalizer.METHODS),
+        ("semcom_pilot_inserter", "bits_per_symbol", qam.BITS_PER_SYMBOL),
+        (CHANNEL, "model", CHANNEL_MODELS),
+        (NUMEROLOGY, "fft_size", FFT_SIZES),
+    ],
+)
+def test_lists_offer_what_there_is(platform, key, name, choices):
+    (entry,) = [entry for entry in DESCRIPTIONS[key]["parameters"] if entry["id"] == name]
+    assert set(entry["options"]) == set(map(str, choices))
+    assert len(entry.get("option_labels", entry["options"])) == len(choices)
+    for value in map(str, choices):
+        _, errors = place(platform, key, **{name: value})
+        assert not errors
 
 
 @pytest.mark.parametrize(
