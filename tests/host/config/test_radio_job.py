@@ -2,11 +2,16 @@
 """What the radio processes are told."""
 
 import json
+from typing import get_args
 
 import pytest
 
-from host.config import load_run, radio_job
-from semcom_blocks.channel.config import ChannelConfig
+from host import config
+from host.config import RadioConfig, load_run, radio_job
+from models.symbols import RATES
+from semcom_blocks.channel.config import CHANNEL_MODELS, ChannelConfig
+from semcom_blocks.phy import equalizer, estimators
+from semcom_blocks.radio.job import RadioJob
 
 
 def test_channel_sits_in_the_sender_with_the_runs_seed():
@@ -51,3 +56,18 @@ def test_file_paths_are_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     job = radio_job(load_run(overrides={"radio.spec": "file:a"}), "tx")
     assert job["radio"] == f"file:{tmp_path / 'a'}"
+
+
+def test_choices_are_those_of_the_receiver_and_the_channel():
+    def choices(model, name):
+        return set(get_args(model.model_fields[name].annotation))
+
+    assert choices(RadioConfig, "estimator") == set(estimators.METHODS)
+    assert choices(RadioConfig, "equalizer") == set(equalizer.METHODS)
+    assert choices(config.ChannelConfig, "model") == {*CHANNEL_MODELS, "none"}
+    assert choices(config.CodecConfig, "rate") == set(RATES)
+
+
+def test_every_default_is_one_that_the_radio_takes():
+    for role in ("tx", "rx"):
+        RadioJob.from_dict(radio_job(load_run(), role))
