@@ -8,6 +8,18 @@ from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.phasor import unit_phasor
 
 
+def _bodies(samples: np.ndarray, at: np.ndarray, size: int) -> np.ndarray:
+    """Stretches of ``size`` samples from each of ``at`` on, (m, size); evenly spaced: a view."""
+    if len(at) > 1:
+        spacing = at[1] - at[0]
+        if spacing > 0 and (at[1:] - at[:-1] == spacing).all():
+            item = samples.strides[0]
+            return np.lib.stride_tricks.as_strided(
+                samples[at[0] :], (len(at), size), (spacing * item, item), writeable=False
+            )
+    return samples[at[:, None] + np.arange(size)]
+
+
 def to_grid(
     samples: np.ndarray,
     starts: np.ndarray,
@@ -24,17 +36,20 @@ def to_grid(
     """
     num = numerology
     at = starts if late is None else starts + late
-    at = np.clip(at, 0, len(samples) - num.fft_size)
-    inner = np.arange(num.fft_size)
-    bodies = samples[at[:, None] + inner]  # (m, fft_size)
+    last = len(samples) - num.fft_size
+    if at.min() < 0 or at.max() > last:
+        at = np.clip(at, 0, last)
     turn = -2 * np.pi * cfo_hz / num.sample_rate_hz
-    bodies *= unit_phasor(turn * at)[:, None]
-    bodies *= unit_phasor(turn * inner)
-    bins = scipy.fft.fft(bodies, axis=1)[:, num.carriers % num.fft_size]
-    bins *= np.float32(np.sqrt(num.n_used) / num.fft_size)
+    bodies = _bodies(samples, at, num.fft_size) * unit_phasor(turn * np.arange(num.fft_size))
+    bins = scipy.fft.fft(bodies, axis=1, overwrite_x=True)
+    level = (unit_phasor(turn * at) * np.float32(np.sqrt(num.n_used) / num.fft_size))[:, None]
+    half = num.n_used // 2
+    grid = np.empty((len(at), num.n_used), np.complex64)
+    np.multiply(bins[:, -half:], level, out=grid[:, :half])
+    np.multiply(bins[:, 1 : half + 1], level, out=grid[:, half:])
     if late is not None and late.any():
-        bins *= unit_phasor(np.outer(late, num.carriers) * (-2 * np.pi / num.fft_size))
-    return bins
+        grid *= unit_phasor(np.outer(late, num.carriers) * (-2 * np.pi / num.fft_size))
+    return grid
 
 
 def long_starts(numerology: Numerology) -> np.ndarray:

@@ -11,8 +11,10 @@ def unit_phasor(phase: np.ndarray) -> np.ndarray:
     stays below 1e-6 rad however large the argument is.  Thirty times faster than
     ``numpy.exp`` of a complex array.
     """
-    turns = np.asarray(phase, float) / (2 * np.pi)
-    angle = ((turns - np.rint(turns)) * (2 * np.pi)).astype(np.float32)
+    turns = np.asarray(phase, float) * (1 / (2 * np.pi))
+    turns -= np.rint(turns)
+    turns *= 2 * np.pi
+    angle = turns.astype(np.float32)
     out = np.empty(angle.shape, np.complex64)
     np.cos(angle, out=out.real)
     np.sin(angle, out=out.imag)
