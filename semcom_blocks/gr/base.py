@@ -4,13 +4,13 @@
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pmt
 from gnuradio import gr
 
-from semcom_blocks.errors import SemcomError
 from semcom_blocks.gr import pdu
 
 logger = logging.getLogger(__name__)
@@ -46,12 +46,28 @@ class Ticker:
             self._block.to_basic_block()._post(port, pmt.PMT_NIL)
 
 
+def guarded(block: Any, act: Callable[[], None]) -> None:
+    """Run ``act``; whatever it raises is counted in ``block.refused``, and the next PDU is taken.
+
+    An exception that leaves a message handler ends the process, so one odd PDU
+    would cost all that come behind it.
+    """
+    try:
+        act()
+    except Exception as error:
+        block.refused += 1
+        # At powers of two only: a flood must not fill the log.
+        if block.refused & (block.refused - 1) == 0:
+            reason = f"{type(error).__name__}: {error}"
+            logger.warning("%s refused PDU number %d: %s", block.name(), block.refused, reason)
+
+
 class PduBlock(gr.basic_block):
     """A block with message ports only.
 
     ``handlers`` maps input ports to functions of (meta, vector).  A PDU that a
-    handler refuses with a :class:`SemcomError` is logged and counted in
-    ``refused``; an end-of-stream PDU is passed on to every output.
+    handler cannot use is logged and counted in ``refused``; an end-of-stream PDU is
+    passed on to every output.
     """
 
     def __init__(
@@ -66,7 +82,7 @@ class PduBlock(gr.basic_block):
         self.refused = 0
         self._outputs = outputs
         for port, handler in handlers.items():
-            self._listen(port, self._guarded(handler))
+            self._listen(port, partial(self._take, port, handler))
         for port in outputs:
             self.message_port_register_out(pmt.intern(port))
         self._ticker = None
@@ -78,10 +94,10 @@ class PduBlock(gr.basic_block):
         """Send a PDU on an output port."""
         self.message_port_pub(pmt.intern(port), pdu.make(meta, vector))
 
-    def on_eof(self) -> None:
-        """End of the stream: pass it on."""
-        for port in self._outputs:
-            self.publish(port, {EOF_KEY: True})
+    def on_eof(self, port: str) -> None:
+        """End of the stream on an input port: pass it on."""
+        for output in self._outputs:
+            self.publish(output, {EOF_KEY: True})
 
     def start(self) -> bool:
         """Called by the scheduler."""
@@ -96,24 +112,20 @@ class PduBlock(gr.basic_block):
         return True
 
     def _listen(self, port: str, receive: Callable[[Any], None]) -> None:
+        def on_message(message: Any) -> None:
+            guarded(self, partial(receive, message))
+
         # GNU Radio looks a handler up by its name among the block's attributes.
-        receive.__name__ = f"_on_port_{port}"
-        setattr(self, receive.__name__, receive)
+        on_message.__name__ = f"_on_port_{port}"
+        setattr(self, on_message.__name__, on_message)
         self.message_port_register_in(pmt.intern(port))
-        self.set_msg_handler(pmt.intern(port), receive)
+        self.set_msg_handler(pmt.intern(port), on_message)
 
-    def _guarded(
-        self, handler: Callable[[dict[str, Any], np.ndarray], None]
-    ) -> Callable[[Any], None]:
-        def receive(message: Any) -> None:
-            try:
-                meta, vector = pdu.parse(message)
-                if meta.get(EOF_KEY):
-                    self.on_eof()
-                else:
-                    handler(meta, vector)
-            except (SemcomError, KeyError) as error:
-                self.refused += 1
-                logger.warning("%s refused a PDU: %s", self.name(), error)
-
-        return receive
+    def _take(
+        self, port: str, handler: Callable[[dict[str, Any], np.ndarray], None], message: Any
+    ) -> None:
+        meta, vector = pdu.parse(message)
+        if meta.get(EOF_KEY):
+            self.on_eof(port)
+        else:
+            handler(meta, vector)

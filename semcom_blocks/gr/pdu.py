@@ -24,6 +24,9 @@ _DTYPES = {code: (np.dtype(wire), native) for native, (code, wire) in _SUBTYPES.
 
 def vector_to_pmt(vector: np.ndarray) -> Any:
     """uint8, float32 or complex64 (n,) → PMT uniform vector."""
+    if vector.dtype not in _SUBTYPES or vector.ndim != 1:
+        found = f"{vector.dtype} {vector.shape}"
+        raise ConfigError(f"PDU vector is {found}, permitted: uint8, float32, complex64 (n,)")
     code, wire = _SUBTYPES[vector.dtype]
     head = _HEAD.pack(_UNIFORM_VECTOR, code, len(vector), 1, 0)
     return pmt.deserialize_str(head + vector.astype(wire).tobytes())
@@ -47,7 +50,11 @@ def _value_to_pmt(value: Any) -> Any:
         return vector_to_pmt(np.frombuffer(value, np.uint8))
     if isinstance(value, np.generic):
         value = value.item()
-    return pmt.to_pmt(value)
+    try:
+        return pmt.to_pmt(value)
+    except (TypeError, ValueError, OverflowError):
+        allowed = "64-bit numbers, Unicode text, bytes, arrays and lists of these"
+        raise ConfigError(f"PDU value is {ascii(value)[:80]}, permitted: {allowed}") from None
 
 
 def _value_from_pmt(value: Any) -> Any:
@@ -55,7 +62,10 @@ def _value_from_pmt(value: Any) -> Any:
 
 
 def make(meta: dict[str, Any], vector: np.ndarray | bytes = b"") -> Any:
-    """Build a PDU; ``meta`` may hold numbers, text, bytes and one-dimensional arrays."""
+    """Build a PDU; ``meta`` may hold numbers, text, bytes and one-dimensional arrays.
+
+    Bytes come out as uint8 arrays.  Raises :class:`ConfigError` for what a PMT cannot hold.
+    """
     dictionary = pmt.make_dict()
     for key, value in meta.items():
         dictionary = pmt.dict_add(dictionary, pmt.intern(key), _value_to_pmt(value))
@@ -63,10 +73,21 @@ def make(meta: dict[str, Any], vector: np.ndarray | bytes = b"") -> Any:
 
 
 def parse(pdu: Any) -> tuple[dict[str, Any], np.ndarray]:
-    """Split a PDU into its dictionary and its vector; a bare dictionary has an empty vector.
+    """Split a PDU into its dictionary and its vector, empty uint8 where there is none.
 
     Raises :class:`ConfigError` for anything else.
     """
+    try:
+        return _parse(pdu)
+    # PMT's own type errors come as RuntimeError, ValueError or TypeError.
+    except (RuntimeError, ValueError, TypeError, IndexError, struct.error) as error:
+        if isinstance(error, ConfigError):
+            raise
+        text = " ".join(str(error).split())
+        raise ConfigError(f"message is not a PDU of plain values: {text[:120]}") from None
+
+
+def _parse(pdu: Any) -> tuple[dict[str, Any], np.ndarray]:
     if not (pmt.is_pair(pdu) and pmt.is_dict(pmt.car(pdu))):
         raise ConfigError("message is not a PDU, permitted: (dictionary . vector)")
     items = pmt.dict_items(pmt.car(pdu))
@@ -75,4 +96,8 @@ def parse(pdu: Any) -> tuple[dict[str, Any], np.ndarray]:
         for pair in (pmt.nth(i, items) for i in range(pmt.length(items)))
     }
     body = pmt.cdr(pdu)
-    return meta, vector_from_pmt(body) if pmt.is_uniform_vector(body) else np.zeros(0, np.uint8)
+    if pmt.is_uniform_vector(body):
+        return meta, vector_from_pmt(body)
+    if not pmt.is_null(body):
+        raise ConfigError("PDU body is no vector, permitted: u8, f32, c32 or nothing")
+    return meta, np.zeros(0, np.uint8)

@@ -52,6 +52,7 @@ class SemanticSink(PduBlock):
         self._counters: dict[str, int] = {}
         self._display: dict[str, np.ndarray] = {}
         self._heartbeat_s = 0.0
+        self._at_end: set[str] = set()
 
     def stop(self) -> bool:
         """Send what is queued if the peer takes it, then close."""
@@ -60,10 +61,16 @@ class SemanticSink(PduBlock):
         self._socket.close(linger_s=0.2)
         return True
 
-    def on_eof(self) -> None:
-        """End of a recording: close what is open, then say so."""
-        self._deliver(self._assembler.close_all())
-        self._sender.push(Message("end", {"counters": self._counters}, {}))
+    def on_eof(self, port: str) -> None:
+        """End of a recording: close what is open, then say so.
+
+        Frames and messages come by two ways; only behind both ends nothing is under way.
+        """
+        self._at_end.add(port)
+        if self._at_end == {"message", "frames"}:
+            self._at_end.clear()
+            self._deliver(self._assembler.close_all())
+            self._sender.push(Message("end", {"counters": self._counters}, {}))
 
     def _on_message(self, meta: dict[str, Any], body: np.ndarray) -> None:
         if "counters" in meta:
