@@ -3,14 +3,17 @@
 
 import time
 from collections import deque
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pmt
 from gnuradio import gr
 
-from semcom_blocks.errors import require_range
+from semcom_blocks.errors import ConfigError, require_range
 from semcom_blocks.gr import pdu
+from semcom_blocks.gr.base import EOF_KEY, guarded
+from semcom_blocks.phy.grid import FrameLayout
 from semcom_blocks.phy.header import FrameHeader
 from semcom_blocks.phy.measure import mean_power, papr_db
 from semcom_blocks.phy.modulator import TransmitLevel, modulate
@@ -30,9 +33,9 @@ IDLE_S = 0.002
 class OfdmModulator(gr.sync_block):
     """Ports: ``grid`` in (c32 PDU), stream out, ``status`` out.
 
-    Tags: ``tx_sob`` and ``tx_eob`` around a burst, ``frame`` at the start of each
-    frame, ``job_end`` (job number) behind the last sample of a job.  Retransmissions
-    (``urgent``) overtake what waits.
+    Tags: ``tx_sob`` and ``tx_eob`` on the first and last sample of a burst with its
+    gaps, ``frame`` at the start of each frame, ``job_end`` (job number) behind the last
+    sample of a job.  ``urgent`` frames overtake the others and keep their own order.
     """
 
     def __init__(
@@ -47,34 +50,43 @@ class OfdmModulator(gr.sync_block):
         self.set_level(power, papr_limit_db)
         gap_samples = int(require_range("gap_samples", gap_samples, 1, MAX_GAP_SAMPLES))
         self._gap = np.zeros(gap_samples, np.complex64)
-        self._waiting: deque[tuple[dict[str, Any], np.ndarray]] = deque()
+        self.refused = 0
+        self._urgent: deque[tuple[FrameHeader, np.ndarray, bool]] = deque()
+        self._waiting: deque[tuple[FrameHeader, np.ndarray, bool]] = deque()
         self._pieces: deque[tuple[np.ndarray, list[tuple[int, str, Any]]]] = deque()
         self._in_burst = False
         self.message_port_register_in(pmt.intern("grid"))
         self.message_port_register_out(pmt.intern("status"))
-        self.set_msg_handler(pmt.intern("grid"), self._on_grid)
+        self.set_msg_handler(pmt.intern("grid"), self._on_message)
 
     def set_level(self, power: float, papr_limit_db: float | None = None) -> None:
         """Mean power and peak limit, from the next frame on."""
         self._level = TransmitLevel(power, papr_limit_db)
 
-    def _on_grid(self, message: Any) -> None:
+    def _on_message(self, message: Any) -> None:
+        guarded(self, partial(self._take, message))
+
+    def _take(self, message: Any) -> None:
+        """Queue a grid; all of it is checked here, so that :meth:`work` cannot fail."""
         meta, vector = pdu.parse(message)
-        if meta.get("urgent"):
-            self._waiting.appendleft((meta, vector))
-        elif len(vector):
-            self._waiting.append((meta, vector))
+        if meta.get(EOF_KEY):
+            return
+        header = FrameHeader.from_bytes(meta["header"].tobytes())
+        shape = (FrameLayout(self._numerology, header).n_symbols, self._numerology.n_used)
+        if vector.dtype != np.complex64 or len(vector) != shape[0] * shape[1]:
+            found = f"{vector.dtype} ({len(vector)},)"
+            raise ConfigError(f"grid is {found}, permitted by the header: complex64 {shape}")
+        queue = self._urgent if meta.get("urgent") else self._waiting
+        queue.append((header, vector.reshape(shape), bool(meta.get("job_end"))))
 
     def _next_piece(self) -> None:
         """Modulate one waiting frame, or close the burst with a gap."""
-        if not self._waiting:
+        if not self._urgent and not self._waiting:
             if self._in_burst:
                 self._in_burst = False
-                self._pieces.append((self._gap, [(0, "tx_eob", True)]))
+                self._pieces.append((self._gap, [(len(self._gap) - 1, "tx_eob", True)]))
             return
-        meta, vector = self._waiting.popleft()
-        header = FrameHeader.from_bytes(meta["header"].tobytes())
-        grid = vector.reshape(-1, self._numerology.n_used)
+        header, grid, job_end = (self._urgent or self._waiting).popleft()
         samples = modulate(grid, self._numerology, self._level)
         tags: list[tuple[int, str, Any]] = [(0, "frame", header.seq)]
         if not self._in_burst:
@@ -84,11 +96,11 @@ class OfdmModulator(gr.sync_block):
         status = {"job_id": header.job_id, "frame_samples": len(samples), "end": header.end}
         status |= {"power": mean_power(samples), "papr_db": papr_db(samples)}
         self.message_port_pub(pmt.intern("status"), pdu.make(status))
-        if meta.get("job_end"):
+        if job_end:
             self._in_burst = False
-            self._pieces.append((self._gap, [(0, "tx_eob", True)]))
             margin = np.zeros(JOB_END_MARGIN, np.complex64)
-            self._pieces.append((margin, [(0, "job_end", header.job_id)]))
+            marks = [(0, "job_end", header.job_id), (JOB_END_MARGIN - 1, "tx_eob", True)]
+            self._pieces.extend([(self._gap, []), (margin, marks)])
 
     def work(self, input_items: list[Any], output_items: list[np.ndarray]) -> int:
         """Fill the output with what there is; see :meth:`gr.sync_block.work`."""

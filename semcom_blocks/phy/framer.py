@@ -12,6 +12,8 @@ from semcom_blocks.phy.header import FrameHeader
 
 #: Analog symbols of a frame unless asked otherwise: about 14 ms on the air at 1 MS/s.
 DEFAULT_ANALOG_PER_FRAME = 8192
+#: … and at most: with the default numerology such a frame lasts 57 ms, in which a channel changes.
+MAX_ANALOG_PER_FRAME = 32768
 #: Times the frame that ends a job is sent: it has no acknowledgement of its own.
 END_REPEATS = 3
 
@@ -35,7 +37,9 @@ class Framer:
     def __init__(
         self, analog_per_frame: int = DEFAULT_ANALOG_PER_FRAME, bits_per_symbol: int = 2
     ) -> None:
-        self.analog_per_frame = int(require_range("analog_per_frame", analog_per_frame, 1, 32768))
+        self.analog_per_frame = int(
+            require_range("analog_per_frame", analog_per_frame, 1, MAX_ANALOG_PER_FRAME)
+        )
         self.bits_per_symbol = bits_per_symbol
         self._seq = 0
         self._packets: deque[tuple[int, bytes]] = deque()
@@ -43,11 +47,16 @@ class Framer:
         self._sent: dict[int, int] = {}
 
     def add_packet(self, job_id: int, packet: bytes) -> None:
-        """Queue one prompt packet."""
+        """Queue one prompt packet; raises :class:`ConfigError` if no header can describe it."""
+        FrameHeader(job_id, 0, digital_bytes=len(packet), bits_per_symbol=self.bits_per_symbol)
         self._packets.append((job_id, packet))
 
     def add_analog(self, job_id: int, stream_id: int, symbols: np.ndarray) -> None:
-        """Queue a stream of unit-average-power symbols, complex64 (n,), cut into even frames."""
+        """Queue a stream of unit-average-power symbols, complex64 (n,), cut into even frames.
+
+        Raises :class:`ConfigError` if no header can describe it.
+        """
+        FrameHeader(job_id, 0, stream_id=stream_id, analog_offset=max(len(symbols) - 1, 0))
         pieces = -(-len(symbols) // self.analog_per_frame)
         for chunk_at in np.array_split(np.arange(len(symbols)), pieces) if pieces else []:
             chunk = np.asarray(symbols[chunk_at[0] : chunk_at[-1] + 1], np.complex64)
@@ -68,7 +77,12 @@ class Framer:
         return self._sent.get(job_id, 0)
 
     def end(self, job_id: int) -> Iterator[Frame]:
-        """Build the frames that close a job; they carry the number of frames sent before."""
+        """Build the frames that close a job; they carry the number of frames sent before.
+
+        What is still queued of the job, because its message was refused, is dropped.
+        """
+        self._packets = deque(entry for entry in self._packets if entry[0] != job_id)
+        self._analog = deque(entry for entry in self._analog if entry[0] != job_id)
         total = self._sent.pop(job_id, 0)
         for _ in range(END_REPEATS):
             header = FrameHeader(job_id, self._next_seq(), analog_offset=total, end=True)
