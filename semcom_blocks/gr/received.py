@@ -10,7 +10,7 @@ from semcom_blocks.link.assembler import JobReceived
 from semcom_blocks.phy.header import FrameHeader
 from semcom_blocks.phy.interleave import gather
 from semcom_blocks.phy.numerology import Numerology
-from semcom_blocks.wire import Message
+from semcom_blocks.wire import MAX_ARRAYS, Message
 
 #: Points of a constellation that a plot can tell apart.
 MAX_CONSTELLATION = 4096
@@ -47,8 +47,9 @@ def display_arrays(
 def received_message(
     job: JobReceived, counters: dict[str, int], display: dict[str, np.ndarray]
 ) -> Message:
-    """``received``: a closed job with its streams, and the arrays of its last frame."""
-    arrays = dict(display)
+    """``received``: a closed job with its streams, and what fits of its last frame's arrays."""
+    room = MAX_ARRAYS - 2 * len(job.streams)
+    arrays = dict(list(display.items())[: max(room, 0)])
     streams = []
     for stream in job.streams:
         arrays[f"stream_{stream.stream_id}"] = gather(stream.symbols)
