@@ -9,7 +9,7 @@ import numpy as np
 import zmq
 
 from semcom_blocks import transport
-from semcom_blocks.errors import SemcomError
+from semcom_blocks.errors import ConfigError, WireError
 from semcom_blocks.gr.base import PduBlock
 from semcom_blocks.link.message import SemanticMessage
 from semcom_blocks.link.transmission import Transmission
@@ -18,6 +18,8 @@ from semcom_blocks.wire import Message
 
 #: How long the socket thread waits for a message before it looks for replies to send.
 POLL_S = 0.01
+#: Jobs on their way at once: each may hold 64 MiB of symbols until they are on the air.
+MAX_JOBS = 16
 
 
 class SemanticSource(PduBlock):
@@ -60,30 +62,36 @@ class SemanticSource(PduBlock):
                     socket.send_to(peer, reply, 0.0)
 
     def _on_request(self, peer: bytes, request: Message) -> None:
+        # What a reply repeats, so that the peer knows which request it answers.
+        echo = {key: request.meta[key] for key in ("id", "job_id") if key in request.meta}
         try:
             if request.kind == "transmit":
-                self._transmit(peer, request)
+                self._transmit(peer, request, echo)
             elif request.kind == "ping":
                 status = {"role": "tx", "counters": self._socket.counters()}
-                self._replies.put((peer, Message("status", status, {})))
+                self._replies.put((peer, Message("status", echo | status, {})))
             else:
-                self._reject(peer, f"kind is {request.kind!r}, permitted: transmit, ping")
-        except (SemcomError, KeyError, TypeError, ValueError) as error:
-            self._reject(peer, str(error))
+                raise WireError(f"kind is {request.kind!r}, permitted: transmit, ping")
+        # Whatever one request does to this thread, it has to serve the next one.
+        except Exception as error:
+            self._socket.refused += 1
+            reason = {"name": type(error).__name__, "text": str(error)}
+            self._replies.put((peer, Message("error", echo | reason, {})))
 
-    def _reject(self, peer: bytes, text: str) -> None:
-        self._socket.refused += 1
-        self._replies.put((peer, Message("error", {"name": "WireError", "text": text}, {})))
-
-    def _transmit(self, peer: bytes, request: Message) -> None:
+    def _transmit(self, peer: bytes, request: Message, echo: dict[str, Any]) -> None:
         transmission = Transmission.from_request(request.meta, request.arrays)
         job_id = transmission.job_id
+        if job_id in self._jobs:
+            raise ConfigError(f"job_id is {job_id}, which is on its way, permitted: another one")
+        if len(self._jobs) >= MAX_JOBS:
+            raise ConfigError(f"{MAX_JOBS} jobs are on their way, permitted: wait for tx_done")
         body = SemanticMessage(transmission.prompt, transmission.descriptors).to_bytes()
         self._jobs[job_id] = (peer, transmission)
-        self._replies.put((peer, Message("accepted", {"job_id": job_id}, {})))
+        self._replies.put((peer, Message("accepted", echo, {})))
         for stream_id, symbols in transmission.streams.items():
             meta = {"job_id": job_id, "stream_id": stream_id}
             self.publish("analog", meta, interleave.spread(symbols))
+        transmission.streams.clear()
         self.publish("message", {"job_id": job_id}, body)
 
     def _on_status(self, meta: dict[str, Any], _vector: np.ndarray) -> None:

@@ -12,9 +12,33 @@ from typing import Any
 import numpy as np
 
 from semcom_blocks.errors import ConfigError, require_range
+from semcom_blocks.link.assembler import MAX_JOB_SYMBOLS
+from semcom_blocks.link.message import MAX_STREAMS
 
-#: Analog streams of one job; each costs a descriptor in the message.
-MAX_STREAMS = 16
+#: Largest symbol, where the average has unit power: 60 dB above it is a mistake, not a peak.
+MAX_SYMBOL = 1e3
+
+
+def _number(name: str, value: Any, high: int) -> int:
+    if type(value) is not int:
+        raise ConfigError(f"{name} is {value!r}, permitted: 0 to {high}")
+    return int(require_range(name, value, 0, high))
+
+
+def _checked(stream_id: int, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The symbols of a stream, complex64 (n,), finite."""
+    name = f"stream_{stream_id}"
+    if name not in arrays:
+        raise ConfigError(f"{name} is missing, permitted: complex64 (n,)")
+    symbols = arrays[name]
+    if symbols.dtype != np.complex64 or symbols.ndim != 1 or not len(symbols):
+        kind = f"{symbols.dtype} {symbols.shape}"
+        raise ConfigError(f"{name} is {kind}, permitted: complex64 (n,), n > 0")
+    parts = np.abs(symbols.view(np.float32))
+    if not np.all(parts <= MAX_SYMBOL):
+        peak = f"{parts.max()}, permitted: finite values up to {MAX_SYMBOL:g}"
+        raise ConfigError(f"{name} has a value of {peak}")
+    return symbols
 
 
 @dataclass
@@ -41,25 +65,38 @@ class Transmission:
     def from_request(
         cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> "Transmission":
-        """Check a ``transmit`` request; raises :class:`ConfigError` naming what is wrong."""
-        job_id = int(require_range("job_id", meta["job_id"], 0, 0xFFFF))
-        prompt = meta["prompt"]
+        """Check a ``transmit`` request; raises :class:`ConfigError` naming what is wrong.
+
+        A descriptor gets the length of its stream as ``n``, by which the receiver knows
+        what is missing at the end; one that claims another length is refused.
+        """
+        job_id = _number("job_id", meta.get("job_id"), 0xFFFF)
+        prompt = meta.get("prompt")
         if not isinstance(prompt, str):
             raise ConfigError(f"prompt is {type(prompt).__name__}, permitted: text")
         entries = meta.get("streams", [])
         if not isinstance(entries, list) or len(entries) > MAX_STREAMS:
             raise ConfigError(f"streams are not a list of 0 to {MAX_STREAMS} entries")
-        streams, descriptors = {}, []
+        streams: dict[int, np.ndarray] = {}
+        descriptors = []
         for entry in entries:
-            stream_id = int(require_range("stream_id", entry["stream_id"], 0, 0xFF))
-            symbols = arrays[f"stream_{stream_id}"]
-            if symbols.dtype != np.complex64 or symbols.ndim != 1 or not len(symbols):
-                kind = f"{symbols.dtype} {symbols.shape}"
-                raise ConfigError(f"stream_{stream_id} is {kind}, permitted: complex64 (n,), n > 0")
-            if not np.isfinite(symbols.view(np.float32)).all():
-                raise ConfigError(f"stream_{stream_id} has values that are not finite")
-            streams[stream_id] = symbols
-            descriptors.append((stream_id, dict(entry["descriptor"])))
+            if not isinstance(entry, Mapping):
+                raise ConfigError(f"stream is {type(entry).__name__}, permitted: a table")
+            stream_id = _number("stream_id", entry.get("stream_id"), 0xFF)
+            if stream_id in streams:
+                raise ConfigError(f"stream_id {stream_id} is there twice, permitted: once")
+            streams[stream_id] = _checked(stream_id, arrays)
+            descriptor = entry.get("descriptor")
+            if not isinstance(descriptor, Mapping):
+                kind = type(descriptor).__name__
+                raise ConfigError(f"descriptor {stream_id} is {kind}, permitted: a table")
+            length = len(streams[stream_id])
+            if descriptor.get("n", length) != length:
+                claim = f"n of descriptor {stream_id} is {descriptor['n']!r}"
+                raise ConfigError(f"{claim}, permitted: {length}, the symbols of its stream")
+            descriptors.append((stream_id, {**descriptor, "n": length}))
+        if sum(map(len, streams.values())) > MAX_JOB_SYMBOLS:
+            raise ConfigError(f"streams exceed {MAX_JOB_SYMBOLS} symbols in all")
         return cls(job_id, prompt, tuple(descriptors), streams)
 
     def on_status(self, status: Mapping[str, Any]) -> None:
