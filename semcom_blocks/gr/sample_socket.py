@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Samples between two processes over ZeroMQ: the radio ``sim`` stands on these."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,11 @@ import zmq
 from gnuradio import gr
 
 from semcom_blocks import transport
+from semcom_blocks.errors import WireError
 from semcom_blocks.gr import pdu
 from semcom_blocks.wire import Message
+
+logger = logging.getLogger(__name__)
 
 #: Samples of one message at most: 64 KiB, a few milliseconds at 1 MS/s.
 MAX_SAMPLES = 8192
@@ -59,7 +63,10 @@ class SampleSink(gr.sync_block):
 
 
 class SampleSource(gr.sync_block):
-    """Stream out; PULL bound at ``endpoint``; ``lost`` counts gaps in the sequence."""
+    """Stream out; PULL bound at ``endpoint``.
+
+    ``lost`` counts gaps in the sequence, ``refused`` well-formed messages that hold no samples.
+    """
 
     def __init__(self, endpoint: str = "tcp://127.0.0.1:5563", allow_remote: bool = False) -> None:
         gr.sync_block.__init__(self, "Sample Source", in_sig=None, out_sig=[np.complex64])
@@ -73,7 +80,7 @@ class SampleSource(gr.sync_block):
         self._socket = transport.MessageSocket(socket)
         self._left = np.zeros(0, np.complex64)
         self._expected: int | None = None
-        self.lost = 0
+        self.lost = self.refused = 0
 
     def stop(self) -> bool:
         """Close the socket."""
@@ -86,17 +93,24 @@ class SampleSource(gr.sync_block):
             message = self._socket.receive(WAIT_S)
             if message is None:
                 return 0
-            samples = message.arrays.get("samples")
-            if message.kind != "samples" or samples is None or samples.dtype != np.complex64:
-                self._socket.refused += 1
+            try:
+                self._take(message)
+            except WireError as error:
+                self.refused += 1
+                if self.refused & (self.refused - 1) == 0:  # a flood must not fill the log
+                    logger.warning("refused samples number %d: %s", self.refused, error)
                 return 0
-            seq = message.meta.get("seq")
-            if self._expected is not None and seq not in (self._expected, 0):
-                self.lost += 1
-            self._expected = seq + 1 if isinstance(seq, int) else None
-            self._left = samples.reshape(-1)
         out = output_items[0]
         n = min(len(out), len(self._left))
         out[:n] = self._left[:n]
         self._left = self._left[n:]
         return n
+
+    def _take(self, message: Message) -> None:
+        if message.kind != "samples":
+            raise WireError(f"kind is {message.kind!r}, permitted: samples")
+        samples, seq = message.array("samples", np.complex64, 1), message.value("seq", int)
+        if self._expected is not None and seq not in (self._expected, 0):
+            self.lost += 1
+        self._expected = seq + 1
+        self._left = samples

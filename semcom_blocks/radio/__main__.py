@@ -22,12 +22,12 @@ def run(role: str, config: Path) -> None:
     job = RadioJob.from_file(config)
     if job.role != role:
         raise ConfigError(f"role is {role!r}, permitted by {config}: {job.role}")
-    # GNU Radio is imported only once the job is known to be good: errors come at once.
-    from semcom_blocks.radio import flowgraph
-
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    # GNU Radio is imported only once the job is known to be good: errors come at once.
+    from semcom_blocks.radio import flowgraph
+
     top = flowgraph.transmitter(job) if role == "tx" else flowgraph.receiver(job)
     top.start()
     stop.wait()

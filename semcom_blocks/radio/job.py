@@ -3,15 +3,16 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from semcom_blocks.channel import ChannelConfig
-from semcom_blocks.errors import ConfigError, require_choice
+from semcom_blocks.errors import ConfigError, require_choice, require_range
 from semcom_blocks.link.arq import ArqConfig
 from semcom_blocks.phy import equalizer, estimators
-from semcom_blocks.phy.framer import DEFAULT_ANALOG_PER_FRAME
+from semcom_blocks.phy.framer import DEFAULT_ANALOG_PER_FRAME, MAX_ANALOG_PER_FRAME
 from semcom_blocks.phy.modulator import TransmitLevel
 from semcom_blocks.phy.numerology import Numerology
 
@@ -20,14 +21,27 @@ FEEDBACKS = ("zmq", "none")
 
 
 def _build(kind: type, name: str, values: Any, **extra: Any) -> Any:
-    """Make a dataclass from a mapping; unknown keys raise :class:`ConfigError`."""
+    """Make a dataclass from a mapping.
+
+    Raises :class:`ConfigError` for unknown keys and values of another type than the field's.
+    """
     if not isinstance(values, Mapping):
         raise ConfigError(f"{name} is {values!r}, permitted: a table")
-    known = {f.name for f in fields(kind)}
-    for key in values:
+    hints = get_type_hints(kind)
+    known = [key for key in hints if key not in extra]
+    for key, value in values.items():
         if key not in known:
             raise ConfigError(f"{name} has unknown key {key!r}, permitted: {sorted(known)}")
+        _check_type(f"{name}.{key}", value, hints[key])
     return kind(**values, **extra)
+
+
+def _check_type(name: str, value: Any, hint: Any) -> None:
+    choices = get_args(hint) if isinstance(hint, UnionType) else (get_origin(hint) or hint,)
+    types = (*choices, int) if float in choices else choices
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        wanted = " or ".join("null" if t is NoneType else t.__name__ for t in choices)
+        raise ConfigError(f"{name} is {value!r}, permitted: {wanted}")
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,11 @@ class Endpoints:
 
 @dataclass(frozen=True)
 class Link:
-    """Framing and ARQ settings of a process; ``session`` fixes the ARQ's random tag."""
+    """Framing and ARQ settings of a process.
+
+    ``repeats``: copies of each packet without feedback.  ``idle_timeout_s``: silence, 0.1 s to
+    an hour, after which the receiver closes a job.  ``session`` fixes the ARQ's random tag.
+    """
 
     feedback: str = "zmq"
     repeats: int = 3
@@ -53,6 +71,10 @@ class Link:
 
     def __post_init__(self) -> None:
         require_choice("feedback", self.feedback, FEEDBACKS)
+        require_range("analog_per_frame", self.analog_per_frame, 1, MAX_ANALOG_PER_FRAME)
+        require_range("idle_timeout_s", self.idle_timeout_s, 0.1, 3600.0)
+        if self.session is not None:
+            require_range("session", self.session, 0, 2**32 - 1)
         self.arq_config()
 
     def arq_config(self) -> ArqConfig:
@@ -80,15 +102,17 @@ class RadioJob:
     def from_dict(cls, values: Mapping[str, Any]) -> "RadioJob":
         """Check a parsed JSON object; raises :class:`ConfigError` naming what is wrong."""
         rest = dict(values)
-        role = require_choice("role", rest.pop("role", ""), ROLES)
-        numerology = {**rest.pop("numerology", {})}
-        if "sample_rate_hz" in rest:
-            numerology["sample_rate_hz"] = rest.pop("sample_rate_hz")
+        radio, allow_remote = rest.pop("radio", "sim"), rest.pop("allow_remote", False)
+        _check_type("radio", radio, str)
+        _check_type("allow_remote", allow_remote, bool)
+        numerology = rest.pop("numerology", {})
+        if "sample_rate_hz" in rest and isinstance(numerology, Mapping):
+            numerology = {**numerology, "sample_rate_hz": rest.pop("sample_rate_hz")}
         channel = rest.pop("channel", None)
         job = cls(
-            role=role,
-            radio=str(rest.pop("radio", "sim")),
-            numerology=Numerology.from_dict(numerology),
+            role=require_choice("role", rest.pop("role", ""), ROLES),
+            radio=radio,
+            numerology=_build(Numerology, "numerology", numerology),
             channel=None if channel is None else ChannelConfig.from_dict(channel),
             link=_build(Link, "link", rest.pop("link", {})),
             endpoints=_build(Endpoints, "endpoints", rest.pop("endpoints", {})),
@@ -97,7 +121,7 @@ class RadioJob:
                 "estimator", rest.pop("estimator", "lmmse"), estimators.METHODS
             ),
             equalizer=require_choice("equalizer", rest.pop("equalizer", "mmse"), equalizer.METHODS),
-            allow_remote=bool(rest.pop("allow_remote", False)),
+            allow_remote=allow_remote,
         )
         if rest:
             raise ConfigError(f"radio job has unknown key {sorted(rest)[0]!r}")
@@ -108,7 +132,7 @@ class RadioJob:
         """Read and check a JSON file."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"radio job {path} cannot be read: {error}") from None
         if not isinstance(values, dict):
             raise ConfigError(f"radio job {path} is not a JSON object")
