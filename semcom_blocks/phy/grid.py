@@ -15,29 +15,13 @@ from math import ceil
 import numpy as np
 
 from semcom_blocks.errors import ConfigError
-from semcom_blocks.phy import coding, interleave, qam
-from semcom_blocks.phy.header import FrameHeader, header_cells, header_symbols
+from semcom_blocks.phy import coding, qam
+from semcom_blocks.phy.geometry import Geometry, frame_geometry, pilot_values
+from semcom_blocks.phy.header import FrameHeader, header_cells
+from semcom_blocks.phy.interleave import whitening
+from semcom_blocks.phy.known import KnownCells
 from semcom_blocks.phy.numerology import MAX_FRAME_SAMPLES, Numerology
-from semcom_blocks.phy.pn import pn_qpsk
 from semcom_blocks.phy.preamble import preamble_len
-
-#: Bit of the pseudo-noise sequence at which the pilots start.
-PILOT_OFFSET = 12007
-
-
-@lru_cache(maxsize=64)
-def _block_mask(n_data_symbols: int, period: int) -> np.ndarray:
-    """True for block-pilot symbols among the payload symbols, bool (n_payload,).
-
-    Block pilots stand in the middle of each period, so a payload shorter than
-    half a period has none and the others have one near each end.
-    """
-    index = np.arange(n_data_symbols + n_data_symbols // (period - 1) + 2)
-    is_block = index % period == period // 2
-    length = int(np.searchsorted(np.cumsum(~is_block), n_data_symbols)) + 1
-    mask = is_block[: length if n_data_symbols else 0]
-    mask.setflags(write=False)
-    return mask
 
 
 @dataclass(frozen=True)
@@ -54,11 +38,6 @@ class FrameLayout:
             )
 
     @cached_property
-    def n_header(self) -> int:
-        """Header symbols."""
-        return header_symbols(self.numerology)
-
-    @cached_property
     def n_digital(self) -> int:
         """Digital (QAM) symbols of the payload."""
         if self.header.digital_bytes == 0:
@@ -67,60 +46,79 @@ class FrameLayout:
         return ceil(coded / self.header.bits_per_symbol)
 
     @cached_property
+    def geometry(self) -> Geometry:
+        """Rows and columns, shared by all frames of this length."""
+        cells = self.n_digital + self.header.analog_symbols
+        return frame_geometry(self.numerology, ceil(cells / self.numerology.n_data))
+
+    @property
+    def n_header(self) -> int:
+        """Header symbols."""
+        return self.geometry.n_header
+
+    @property
     def block_mask(self) -> np.ndarray:
         """True for the payload symbols that consist of pilots, bool (n_payload,)."""
-        cells = self.n_digital + self.header.analog_symbols
-        return _block_mask(ceil(cells / self.numerology.n_data), self.numerology.block_period)
+        return self.geometry.block_mask
 
     @property
     def n_symbols(self) -> int:
         """Header and payload symbols."""
-        return self.n_header + len(self.block_mask)
+        return self.geometry.n_symbols
 
     @property
     def n_cells(self) -> int:
         """Data cells of the payload, pad included."""
-        return int(np.count_nonzero(~self.block_mask)) * self.numerology.n_data
+        return self.geometry.n_cells
 
     @property
     def n_samples(self) -> int:
         """Samples of the whole frame with its preamble."""
         return preamble_len(self.numerology) + self.n_symbols * self.numerology.symbol_len
 
-    @cached_property
+    @property
     def data_rows(self) -> np.ndarray:
         """Grid rows of the payload's data symbols, int64."""
-        return self.n_header + np.flatnonzero(~self.block_mask)
+        return self.geometry.data_rows
 
     @cached_property
     def known(self) -> np.ndarray:
         """Cells that a receiver knows from the header on, bool (n_symbols, n_used)."""
         mask = np.zeros((self.n_symbols, self.numerology.n_used), bool)
         mask[:, self.numerology.comb_index] = True
-        mask[: self.n_header] = True
-        mask[self.n_header + np.flatnonzero(self.block_mask)] = True
+        mask[self.geometry.known_rows] = True
         return mask
 
     @cached_property
     def reference(self) -> np.ndarray:
         """Pilot and header values, complex64 (n_symbols, n_used); pilot values elsewhere too."""
-        num = self.numerology
-        grid = pilot_values(num, self.n_symbols).copy()
-        cells = header_cells(self.header, num).reshape(self.n_header, num.n_data)
-        grid[: self.n_header, num.data_index] = cells
+        grid = pilot_values(self.numerology, self.n_symbols).copy()
+        self._write_header(grid)
         return grid
+
+    @cached_property
+    def known_cells(self) -> KnownCells:
+        """The values of :attr:`reference` where the cells are known, and nothing else."""
+        rows = self.geometry.row_pilots.copy()
+        self._write_header(rows)
+        return KnownCells(rows, self.geometry.comb_pilots)
+
+    def select(self, grid: np.ndarray) -> KnownCells:
+        """The known cells of a received grid (n_symbols, n_used)."""
+        geometry = self.geometry
+        rows = grid.take(geometry.known_rows, axis=0)
+        return KnownCells(rows, grid.reshape(-1).take(geometry.comb_cells))
+
+    def _write_header(self, rows: np.ndarray) -> None:
+        num, n_header = self.numerology, self.n_header
+        cells = header_cells(self.header, num).reshape(n_header, num.n_data)
+        rows[:n_header, num.data_index] = cells
 
 
 @lru_cache(maxsize=8)
 def frame_layout(numerology: Numerology, header: FrameHeader) -> FrameLayout:
     """The layout of a frame; every stage of the receiver asks for the same one in turn."""
     return FrameLayout(numerology, header)
-
-
-def pilot_values(numerology: Numerology, n_symbols: int) -> np.ndarray:
-    """Pilot value of every cell, complex64 (n_symbols, n_used)."""
-    n_used = numerology.n_used
-    return pn_qpsk(n_symbols * n_used, PILOT_OFFSET).reshape(n_symbols, n_used)
 
 
 def build_grid(layout: FrameLayout, digital: bytes, analog: np.ndarray) -> np.ndarray:
@@ -143,7 +141,7 @@ def build_grid(layout: FrameLayout, digital: bytes, analog: np.ndarray) -> np.nd
         padded[: len(bits)] = bits
         cells[: layout.n_digital] = qam.modulate(padded, header.bits_per_symbol)
     cells[layout.n_digital : layout.n_digital + len(analog)] = analog
+    cells *= whitening(layout.n_cells)
     grid = layout.reference.copy()
-    rows = layout.data_rows
-    grid[rows[:, None], num.data_index] = interleave.interleave(cells).reshape(-1, num.n_data)
+    grid.reshape(-1)[layout.geometry.payload_cells] = cells
     return grid

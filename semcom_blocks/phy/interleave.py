@@ -34,17 +34,22 @@ def permutation(n: int) -> np.ndarray:
     return cells
 
 
+def whitening(n: int) -> np.ndarray:
+    """Quarter turns of n symbols before they are permuted, complex64 (n,), read-only."""
+    return pn_qpsk(n, WHITENING_OFFSET)
+
+
 def interleave(symbols: np.ndarray) -> np.ndarray:
     """Whiten and permute, complex64 (n,) → complex64 (n,)."""
     out = np.empty(len(symbols), np.complex64)
-    out[permutation(len(symbols))] = symbols * pn_qpsk(len(symbols), WHITENING_OFFSET)
+    out[permutation(len(symbols))] = symbols * whitening(len(symbols))
     return out
 
 
 def deinterleave(cells: np.ndarray) -> np.ndarray:
     """Undo :func:`interleave`, complex64 (n,) → complex64 (n,)."""
     n = len(cells)
-    return cells[permutation(n)] * np.conj(pn_qpsk(n, WHITENING_OFFSET))
+    return cells[permutation(n)] * np.conj(whitening(n))
 
 
 def spread(symbols: np.ndarray) -> np.ndarray:

@@ -24,7 +24,8 @@ from semcom_blocks.phy import acquire, detect
 from semcom_blocks.phy.dc import remove_dc
 from semcom_blocks.phy.demodulator import long_starts, symbol_starts, to_grid
 from semcom_blocks.phy.estimators import least_squares, lmmse
-from semcom_blocks.phy.grid import FrameLayout, pilot_values
+from semcom_blocks.phy.geometry import pilot_values
+from semcom_blocks.phy.grid import frame_layout
 from semcom_blocks.phy.header import FrameHeader, decode_header, header_symbols
 from semcom_blocks.phy.measure import mean_power, to_db
 from semcom_blocks.phy.numerology import Numerology
@@ -193,7 +194,7 @@ class FrameSync:
     def _read_header(self, samples: np.ndarray, acquisition: acquire.Acquisition) -> bool:
         try:
             header, cfo_hz = read_header(samples, acquisition.cfo_hz, self.numerology)
-            layout = FrameLayout(self.numerology, header)
+            layout = frame_layout(self.numerology, header)
         except (LinkError, ConfigError):
             return False
         body = int(symbol_starts(layout.n_symbols, self.numerology)[-1] + self.numerology.fft_size)
