@@ -128,7 +128,7 @@ def build_grid(layout: FrameLayout, digital: bytes, analog: np.ndarray) -> np.nd
     complex symbols of unit average power, complex64 (analog_symbols,).
     Raises :class:`ConfigError` if they do not match the header.
     """
-    header, num = layout.header, layout.numerology
+    header = layout.header
     if (len(digital), len(analog)) != (header.digital_bytes, header.analog_symbols):
         raise ConfigError(
             f"payload is {len(digital)} bytes and {len(analog)} symbols, "

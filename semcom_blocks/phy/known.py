@@ -32,9 +32,10 @@ class KnownCells:
 
 
 def pack(grid: np.ndarray, known: np.ndarray) -> KnownCells | None:
-    """The cells of ``grid`` (m, n_used) that the mask ``known`` marks, None if it has another shape.
+    """The cells of ``grid`` (m, n_used) that the bool mask ``known`` marks.
 
-    Rows are those marked throughout; the others must all be marked on the same carriers.
+    Symbols that are not marked throughout must all be marked on the same carriers;
+    None if they are not.
     """
     whole = known.all(axis=1)
     others = known[~whole]

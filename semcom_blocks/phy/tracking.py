@@ -10,6 +10,7 @@ window as short as the phase noise demands and as long as it allows.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy.fft
@@ -56,16 +57,24 @@ def dominant_frequency(sequence: np.ndarray, max_cycles: float = 0.5) -> float:
     if n < 2:
         return 0.0
     size = scipy.fft.next_fast_len(8 * n)
-    power = np.abs(scipy.fft.fft(sequence, size)) ** 2
-    bins = scipy.fft.fftfreq(size)
-    power = np.where(np.abs(bins) <= max_cycles + 1.0 / size, power, -1.0)
-    peak = int(np.argmax(power))
-    left, mid, right = power[peak - 1], power[peak], power[(peak + 1) % size]
-    if min(left, right) < 0:
-        return float(np.clip(bins[peak], -max_cycles, max_cycles))
+    spectrum = scipy.fft.fft(sequence, size)
+    reach = int((max_cycles + 1.0 / size) * size)
+    if 2 * reach + 1 < size:  # from −reach to +reach
+        spectrum = np.concatenate([spectrum[-reach:], spectrum[: reach + 1]])
+        power = spectrum.real**2 + spectrum.imag**2
+        peak = int(power.argmax())
+        if peak in (0, 2 * reach):
+            return float(np.clip((peak - reach) / size, -max_cycles, max_cycles))
+        left, mid, right = power[peak - 1 : peak + 2].tolist()
+        peak -= reach
+    else:  # the whole circle
+        power = spectrum.real**2 + spectrum.imag**2
+        peak = int(power.argmax())
+        left, mid, right = (float(power[(peak + side) % size]) for side in (-1, 0, 1))
+        peak -= size if peak >= (size + 1) // 2 else 0
     curve = left - 2 * mid + right
     shift = 0.5 * (left - right) / curve if curve < 0 else 0.0
-    return float(bins[peak] + shift / size)
+    return (peak + shift) / size
 
 
 def _balanced(sequence: np.ndarray) -> np.ndarray:
@@ -73,36 +82,82 @@ def _balanced(sequence: np.ndarray) -> np.ndarray:
     return sequence / np.sqrt(np.maximum(np.abs(sequence), 1e-30))
 
 
-def _fit_slope(
-    products: np.ndarray, weight: np.ndarray, numerology: Numerology
-) -> tuple[float, float]:
-    """Slope over carriers as ``a + b·m`` by weighted least squares, rad and rad per symbol.
+class _Products:
+    """Y conj(H X) on the known cells of a frame, and their sums over halves of the band."""
 
-    ``products`` (n, n_used) are Y conj(H X) on known cells and 0 elsewhere,
-    ``weight`` the same for |H X|².
-    """
-    k = numerology.carriers
-    upper, lower = k > 0, k < 0
-    high, low = products[:, upper].sum(axis=1), products[:, lower].sum(axis=1)
-    mass_high = np.maximum(weight[:, upper].sum(axis=1), 1e-30)
-    mass_low = np.maximum(weight[:, lower].sum(axis=1), 1e-30)
-    distance = (weight[:, upper] @ k[upper]) / mass_high - (weight[:, lower] @ k[lower]) / mass_low
+    def __init__(self, grid: np.ndarray, channel: np.ndarray, layout: FrameLayout) -> None:
+        num, sent, received = layout.numerology, layout.known_cells, layout.select(grid)
+        self._numerology, self._geometry = num, layout.geometry
+        known = np.conj(channel)
+        # Every known cell has unit power: conj(X) as good as 1/X, and |H X|² = |H|².
+        self._rows = received.rows * (known * np.conj(sent.rows))
+        self._comb = received.comb * (known[num.comb_index, None] * np.conj(sent.comb))
+        self._turned = self._rows, self._comb
+        half = num.n_used // 2
+        power = channel.real**2 + channel.imag**2
+        #: Centre of gravity of the upper half of the band minus that of the lower, in carriers.
+        self.distance = np.empty(layout.n_symbols)
+        self.distance[self._geometry.known_rows] = _distance(power, num.carriers, half)
+        comb = num.comb_index
+        split = int(np.searchsorted(comb, half))
+        self.distance[self._geometry.data_rows] = _distance(power[comb], num.carriers[comb], split)
+        self._halves = half, split
+
+    def turn(self, slope: np.ndarray) -> None:
+        """Take a slope per symbol (n_symbols,), rad per carrier, off the products as measured."""
+        num, geometry = self._numerology, self._geometry
+        rows = unit_phasor(-np.outer(slope[geometry.known_rows], num.carriers))
+        comb = unit_phasor(-np.outer(num.carriers[num.comb_index], slope[geometry.data_rows]))
+        self._turned = self._rows * rows, self._comb * comb
+
+    def halves(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sums over the lower and the upper half of the band, complex64 (n_symbols,) each."""
+        rows, comb = self._turned
+        half, split = self._halves
+        low = np.empty(len(self.distance), np.complex64)
+        high = np.empty_like(low)
+        low[self._geometry.known_rows] = rows[:, :half].sum(axis=1)
+        high[self._geometry.known_rows] = rows[:, half:].sum(axis=1)
+        low[self._geometry.data_rows] = comb[:split].sum(axis=0)
+        high[self._geometry.data_rows] = comb[split:].sum(axis=0)
+        return low, high
+
+
+def _distance(power: np.ndarray, carriers: np.ndarray, split: int) -> float:
+    """Distance in carriers between the centres of gravity of the parts from ``split`` on and below."""
+    low, high = power[:split], power[split:]
+    centre = float(carriers[split:] @ high) / max(float(high.sum()), 1e-30)
+    return centre - float(carriers[:split] @ low) / max(float(low.sum()), 1e-30)
+
+
+def _fit_slope(products: _Products, numerology: Numerology) -> tuple[float, float]:
+    """Slope over carriers as ``a + b·m`` by weighted least squares, rad and rad per symbol."""
+    low, high = products.halves()
+    distance = products.distance
     beat = _balanced(high * np.conj(low))
     index = np.arange(len(beat))
     # One carrier of mean distance turns by at most this much between symbols.
     limit = MAX_SRO * numerology.symbol_len / numerology.fft_size * float(distance.max())
     rate = dominant_frequency(beat, limit) if len(beat) > 1 else 0.0
-    level = beat * np.exp(-2j * np.pi * rate * index)
-    mean = np.angle(level.sum())
-    turn = 2 * np.pi * rate * index + mean + np.angle(level * np.exp(-1j * mean))
+    level = beat * unit_phasor(-2 * np.pi * rate * index)
+    mean = float(np.angle(level.sum()))
+    turn = 2 * np.pi * rate * index + (mean + np.angle(level * np.exp(-1j * mean)))
     slope, trust = turn / distance, np.maximum(np.abs(beat) * distance**2, 1e-30)
+    trust /= trust.sum()
+    mean_slope = float(trust @ slope)
     if len(beat) < 3:
-        return float(np.average(slope, weights=trust)), 0.0
-    centre = np.average(index, weights=trust)
-    spread = np.average((index - centre) ** 2, weights=trust)
-    mean_slope = np.average(slope, weights=trust)
-    step = np.average((index - centre) * (slope - mean_slope), weights=trust) / max(spread, 1e-12)
-    return float(mean_slope - step * centre), float(step)
+        return mean_slope, 0.0
+    centre = float(trust @ index)
+    lever = trust * (index - centre)
+    step = float(lever @ (slope - mean_slope)) / max(float(lever @ (index - centre)), 1e-12)
+    return mean_slope - step * centre, step
+
+
+@lru_cache(maxsize=16)
+def _windows(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Ends and starts of the moving windows within n items, int64 (n_widths, n) each."""
+    half, index = np.array(PHASE_HALF_WINDOWS)[:, None], np.arange(n)
+    return np.minimum(index + half + 1, n), np.maximum(index - half, 0)
 
 
 def _smooth(sequence: np.ndarray) -> np.ndarray:
@@ -111,16 +166,21 @@ def _smooth(sequence: np.ndarray) -> np.ndarray:
     The best width is the one at which the neighbours of an item, without itself, point
     best where the item points: Σ Re(s conj(u)), u the direction of their sum.
     """
-    n = len(sequence)
-    index, running = np.arange(n), np.concatenate([[0.0], np.cumsum(sequence)])
-    best, best_score = sequence, -np.inf
-    for half in PHASE_HALF_WINDOWS:
-        total = running[np.minimum(index + half + 1, n)] - running[np.maximum(index - half, 0)]
-        others = total - sequence
-        score = np.sum((sequence * others.conj()).real / np.maximum(np.abs(others), 1e-30))
-        if score > best_score:
-            best, best_score = total, score
-    return best
+    ends, starts = _windows(len(sequence))
+    running = np.zeros(len(sequence) + 1, np.complex128)
+    np.cumsum(sequence, out=running[1:])
+    totals = running.take(ends) - running.take(starts)  # (n_widths, n)
+    others = totals - sequence
+    agreement = sequence.real * others.real + sequence.imag * others.imag
+    scores = (agreement / np.maximum(np.abs(others), 1e-30)).sum(axis=1)
+    return totals[int(scores.argmax())]
+
+
+def _unwrapped(phase: np.ndarray) -> np.ndarray:
+    """Phase without jumps of more than half a turn, rad (n,), as ``numpy.unwrap``."""
+    turns = np.zeros(len(phase))
+    np.cumsum(np.rint((phase[1:] - phase[:-1]) / (2 * np.pi)), out=turns[1:])
+    return phase - 2 * np.pi * turns
 
 
 def track(grid: np.ndarray, channel: np.ndarray, layout: FrameLayout) -> Track:
@@ -130,21 +190,19 @@ def track(grid: np.ndarray, channel: np.ndarray, layout: FrameLayout) -> Track:
     ``channel`` complex64 (n_used,) as measured on the long field.
     """
     num = layout.numerology
-    model = channel * layout.reference * layout.known
-    products = grid * np.conj(model)
-    weight = np.abs(model) ** 2
+    products = _Products(grid, channel, layout)
     index = np.arange(layout.n_symbols)
     offset = step = 0.0
-    level = products
     for _ in range(SLOPE_PASSES):
-        more = _fit_slope(level, weight, num)
+        more = _fit_slope(products, num)
         offset, step = offset + more[0], step + more[1]
         slope = offset + step * index
-        level = products * unit_phasor(-np.outer(slope, num.carriers))
-    turned = level.sum(axis=1)
+        products.turn(slope)
+    low, high = products.halves()
+    turned = low + high
     rate = dominant_frequency(_balanced(turned))
-    steady = turned * np.exp(-2j * np.pi * rate * index)
-    residual = np.unwrap(np.angle(_smooth(steady)))
+    steady = turned * unit_phasor(-2 * np.pi * rate * index)
+    residual = _unwrapped(np.angle(_smooth(steady)))
     # The middle of the long field lies this many symbols before the first header symbol.
     before = (num.fft_size + num.cp_len) / num.symbol_len
     return Track(
