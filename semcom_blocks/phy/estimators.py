@@ -18,7 +18,9 @@ import numpy as np
 
 from semcom_blocks.errors import require_choice
 from semcom_blocks.phy.interpolate import delay_window, linear, mean_delay_phasor, spline
+from semcom_blocks.phy.known import KnownCells, pack
 from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.phy.preamble import long_field
 
 #: Names that :func:`estimate` takes.
 METHODS = ("ls", "linear", "spline", "dft", "lmmse")
@@ -27,6 +29,9 @@ INTERPOLATIONS = {"linear": linear, "spline": spline, "dft": delay_window}
 DELAY_SPREADS = (0.0, 0.15, 0.5, 1.0, 2.0, 4.0, 8.0)
 #: Share of power that every profile leaves to any delay within the prefix, so that none excludes.
 ROBUST_SHARE = 1e-3
+
+
+_Part = tuple[np.ndarray, np.ndarray, slice | np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,34 @@ def least_squares(
     weight Σ|X|² float32 (n_used,), and the complex noise variance of a cell from
     the residual, with the degrees of freedom that the fit used taken off.
     """
-    pilots = np.where(known, reference, 0)
-    weight = np.sum(pilots.real**2 + pilots.imag**2, axis=0)
-    response = np.sum(np.conj(pilots) * received, axis=0) / np.maximum(weight, 1e-12)
-    residual = np.where(known, received - response * pilots, 0)
-    freedom = max(int(np.count_nonzero(known)) - known.shape[1], 1)
-    noise_var = float(np.sum(residual.real**2 + residual.imag**2, dtype=float)) / freedom
-    return response.astype(np.complex64), weight.astype(np.float32), max(noise_var, 1e-12)
+    pilots, cells = np.where(known, reference, 0), np.where(known, received, 0)
+    return _fit([(cells, pilots, slice(None))], known.shape[1], int(np.count_nonzero(known)))
+
+
+def _fit_known(
+    received: KnownCells, reference: KnownCells, numerology: Numerology
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """:func:`least_squares` over packed cells."""
+    parts: list[_Part] = [(received.rows, reference.rows, slice(None))]
+    if received.comb.size:
+        parts.append((received.comb.T, reference.comb.T, numerology.comb_index))
+    n_known = received.rows.size + received.comb.size
+    return _fit(parts, numerology.n_used, n_known)
+
+
+def _fit(parts: list[_Part], n_used: int, n_known: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """LS over parts (cells, sent values, carriers), the arrays (m, number of carriers)."""
+    response = np.zeros(n_used, np.complex64)
+    weight = np.zeros(n_used, np.float32)
+    for cells, pilots, carriers in parts:
+        response[carriers] += (np.conj(pilots) * cells).sum(axis=0)
+        weight[carriers] += (pilots.real**2 + pilots.imag**2).sum(axis=0)
+    response /= np.maximum(weight, np.float32(1e-12))
+    error = 0.0
+    for cells, pilots, carriers in parts:
+        residual = cells - response[carriers] * pilots
+        error += float((residual.real**2 + residual.imag**2).sum(dtype=float))
+    return response, weight, max(error / max(n_known - n_used, 1), 1e-12)
 
 
 @lru_cache(maxsize=8)
@@ -126,8 +152,32 @@ def estimate(
     ``received``, ``reference`` complex64 and ``known`` bool are (m, n_used), phase
     and slope removed.  Raises :class:`ConfigError` for an unknown ``method``.
     """
+    packed = pack(received, known), pack(reference, known)
+    if packed[0] is not None and packed[1] is not None:
+        return estimate_known(packed[0], packed[1], numerology, method)
+    return _finish(least_squares(received, reference, known), numerology, method)
+
+
+def estimate_known(
+    received: KnownCells, reference: KnownCells, numerology: Numerology, method: str = "lmmse"
+) -> ChannelEstimate:
+    """:func:`estimate` from packed cells, which is what costs a receiver least."""
+    return _finish(_fit_known(received, reference, numerology), numerology, method)
+
+
+def estimate_long(long: np.ndarray, numerology: Numerology) -> ChannelEstimate:
+    """What the two long symbols, complex64 (2, n_used), alone say about the channel."""
+    none = np.zeros((0, 0), np.complex64)
+    sent = KnownCells(long_field(numerology), none)
+    return estimate_known(KnownCells(long, none), sent, numerology)
+
+
+def _finish(
+    fit: tuple[np.ndarray, np.ndarray, float], numerology: Numerology, method: str
+) -> ChannelEstimate:
+    """Smooth an LS fit (response, weight, noise variance) by ``method``; its figures."""
     require_choice("estimator", method, METHODS)
-    response, weight, noise_var = least_squares(received, reference, known)
+    response, weight, noise_var = fit
     spread = float("nan")
     if method in INTERPOLATIONS:
         response = INTERPOLATIONS[method](response, numerology)

@@ -8,7 +8,6 @@ import numpy as np
 from semcom_blocks.phy import coding, qam
 from semcom_blocks.phy.equalizer import Equalized
 from semcom_blocks.phy.grid import FrameLayout
-from semcom_blocks.phy.interleave import deinterleave, permutation
 
 
 @dataclass(frozen=True)
@@ -29,23 +28,21 @@ class Payload:
 
 def extract(equalized: Equalized, layout: FrameLayout) -> Payload:
     """De-interleave, demap and decode the payload cells of a frame."""
-    num, header = layout.numerology, layout.header
-    if layout.n_cells == 0:
-        empty = np.zeros(0, np.complex64)
-        return Payload(b"", empty, np.zeros(0, np.float32), empty)
-    rows = layout.data_rows
-    symbols = deinterleave(equalized.cells[rows[:, None], num.data_index].reshape(-1))
-    carrier = num.data_index[permutation(layout.n_cells) % num.n_data]
-    stop = layout.n_digital + header.analog_symbols
-    digital, points = b"", symbols[: layout.n_digital]
+    header, geometry = layout.header, layout.geometry
+    n_digital = layout.n_digital
+    used = slice(0, n_digital + header.analog_symbols)  # the rest is pad
+    symbols = equalized.cells.reshape(-1).take(geometry.payload_cells[used])
+    symbols *= geometry.unwhitening[used]
+    carriers = geometry.payload_carriers[used]
+    noise_var = equalized.noise_var.take(carriers)
+    digital, points = b"", symbols[:n_digital]
     if header.digital_bytes:
-        gain = equalized.gain[carrier[: layout.n_digital]]
+        gain = equalized.gain.take(carriers[:n_digital])
         # Without the bias of the MMSE gain the error is the noise alone.
-        noise = equalized.noise_var[carrier[: layout.n_digital]] - (1 - gain) ** 2
+        noise = noise_var[:n_digital] - (1 - gain) ** 2
         noise = np.maximum(noise / gain**2, np.float32(1e-9))
         points = points / gain
         llr = qam.demodulate(points, noise, header.bits_per_symbol)
         coded = coding.coded_length(8 * header.digital_bytes)
         digital = np.packbits(coding.decode(llr[:coded])).tobytes()
-    analog = slice(layout.n_digital, stop)
-    return Payload(digital, symbols[analog], equalized.noise_var[carrier[analog]], points)
+    return Payload(digital, symbols[n_digital:], noise_var[n_digital:], points)

@@ -74,6 +74,12 @@ def long_spectrum(numerology: Numerology) -> np.ndarray:
     return _lowest_peak(numerology, np.arange(numerology.n_used))
 
 
+@lru_cache(maxsize=16)
+def long_field(numerology: Numerology) -> np.ndarray:
+    """Values of both long symbols, complex64 (2, n_used)."""
+    return np.tile(long_spectrum(numerology), (LONG_SYMBOLS, 1))
+
+
 def symbol_samples(numerology: Numerology, spectrum: np.ndarray) -> np.ndarray:
     """Time signal of subcarrier values, (…, n_used) → complex64 (…, fft_size), unit mean power.
 

@@ -20,7 +20,7 @@ from semcom_blocks.phy.measure import evm_db
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.payload import Payload, extract
 from semcom_blocks.phy.phasor import unit_phasor
-from semcom_blocks.phy.preamble import LONG_SYMBOLS, long_spectrum
+from semcom_blocks.phy.preamble import long_field
 from semcom_blocks.phy.sync import Capture
 from semcom_blocks.phy.tracking import track
 
@@ -82,9 +82,7 @@ def demodulate(capture: Capture, numerology: Numerology) -> Demodulated:
     layout = frame_layout(num, capture.header)
     starts = symbol_starts(layout.n_symbols, num)
     long = to_grid(capture.samples, long_starts(num), capture.cfo_hz, num)
-    reference = np.broadcast_to(long_spectrum(num), long.shape)
-    known = np.ones(long.shape, bool)
-    channel = estimators.estimate(long, reference, known, num).response
+    channel = estimators.estimate_long(long, num).response
     grid = to_grid(capture.samples, starts, capture.cfo_hz, num)
     followed = track(grid, channel, layout)
     late = np.rint(followed.sro_ppm * 1e-6 * starts).astype(int)
@@ -106,16 +104,14 @@ def known_stack(layout: FrameLayout) -> tuple[np.ndarray, np.ndarray]:
 
     Returns reference complex64 and known bool, each (2 + n_symbols, n_used).
     """
-    num = layout.numerology
-    long = np.broadcast_to(long_spectrum(num), (LONG_SYMBOLS, num.n_used))
-    known = np.ones((LONG_SYMBOLS, num.n_used), bool)
+    long = long_field(layout.numerology)
+    known = np.ones(long.shape, bool)
     return np.concatenate([long, layout.reference]), np.concatenate([known, layout.known])
 
 
 def pilot_evm_db(equalized: Equalized, layout: FrameLayout) -> float:
     """EVM over the known cells after equalisation, in dB."""
-    known = layout.known
-    return evm_db(equalized.cells[known], layout.reference[known])
+    return evm_db(layout.select(equalized.cells).flat(), layout.known_cells.flat())
 
 
 def receive(
@@ -130,9 +126,9 @@ def receive(
     """
     layout = frame_layout(numerology, capture.header)
     demodulated = demodulate(capture, numerology)
-    reference, known = known_stack(layout)
-    received = np.concatenate([demodulated.long, demodulated.grid])
-    channel = estimators.estimate(received, reference, known, numerology, estimator)
+    received = layout.select(demodulated.grid).below(demodulated.long)
+    reference = layout.known_cells.below(long_field(numerology))
+    channel = estimators.estimate_known(received, reference, numerology, estimator)
     equalized = equalizer.equalize(
         demodulated.grid, channel.response, channel.noise_var, equalizer_method
     )

@@ -23,14 +23,14 @@ from semcom_blocks.errors import ConfigError, LinkError
 from semcom_blocks.phy import acquire, detect
 from semcom_blocks.phy.dc import remove_dc
 from semcom_blocks.phy.demodulator import long_starts, symbol_starts, to_grid
-from semcom_blocks.phy.estimators import least_squares, lmmse
+from semcom_blocks.phy.estimators import estimate_long
 from semcom_blocks.phy.geometry import pilot_values
 from semcom_blocks.phy.grid import frame_layout
 from semcom_blocks.phy.header import FrameHeader, decode_header, header_symbols
 from semcom_blocks.phy.measure import mean_power, to_db
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.phasor import unit_phasor
-from semcom_blocks.phy.preamble import long_spectrum, short_len
+from semcom_blocks.phy.preamble import short_len
 from semcom_blocks.phy.tracking import dominant_frequency
 
 #: Positions scanned at a time: large enough for NumPy, small enough to stay in the cache.
@@ -249,9 +249,8 @@ def read_header(
     """
     num = numerology
     long = to_grid(samples, long_starts(num), cfo_hz, num)
-    reference = np.broadcast_to(long_spectrum(num), long.shape)
-    response, weight, noise_var = least_squares(long, reference, np.ones(long.shape, bool))
-    response, _ = lmmse(response, noise_var / weight.astype(float), num)
+    channel = estimate_long(long, num)
+    response = channel.response
     n_header = header_symbols(num)
     grid = to_grid(samples, symbol_starts(n_header, num), cfo_hz, num)
     comb = num.comb_index
@@ -263,5 +262,5 @@ def read_header(
     phase = np.angle(turned.sum()) + 2 * np.pi * rate * index
     grid *= unit_phasor(-phase)[:, None]
     matched = grid[:, num.data_index] * np.conj(response[num.data_index])
-    header = decode_header(matched.reshape(-1), np.float32(1.0 / noise_var))
+    header = decode_header(matched.reshape(-1), np.float32(1.0 / channel.noise_var))
     return header, cfo_hz + rate * num.sample_rate_hz / num.symbol_len

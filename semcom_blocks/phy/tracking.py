@@ -124,7 +124,7 @@ class _Products:
 
 
 def _distance(power: np.ndarray, carriers: np.ndarray, split: int) -> float:
-    """Distance in carriers between the centres of gravity of the parts from ``split`` on and below."""
+    """Carriers from the centre of gravity of those before ``split`` to that of the others."""
     low, high = power[:split], power[split:]
     centre = float(carriers[split:] @ high) / max(float(high.sum()), 1e-30)
     return centre - float(carriers[:split] @ low) / max(float(low.sum()), 1e-30)
