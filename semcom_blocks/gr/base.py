@@ -2,6 +2,7 @@
 """What all our message blocks share: named ports, parsed PDUs, a clock tick, end of stream."""
 
 import logging
+import platform
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -11,12 +12,23 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from semcom_blocks import __version__
 from semcom_blocks.gr import pdu
 
 logger = logging.getLogger(__name__)
 
 #: Key of a PDU that announces the end of a recording; every block passes it on.
 EOF_KEY = "eof"
+
+
+def versions() -> dict[str, str]:
+    """Software of this process, as reports name it."""
+    return {
+        "semcom": __version__,
+        "python": platform.python_version(),
+        "gnuradio": gr.version(),
+        "numpy": np.__version__,
+    }
 
 
 class Ticker:

@@ -8,7 +8,7 @@ import numpy as np
 import zmq
 
 from semcom_blocks import transport
-from semcom_blocks.gr.base import PduBlock
+from semcom_blocks.gr.base import PduBlock, versions
 from semcom_blocks.gr.received import display_arrays, frame_message, received_message
 from semcom_blocks.link.assembler import JobAssembler, JobReceived
 from semcom_blocks.link.message import SemanticMessage
@@ -101,7 +101,8 @@ class SemanticSink(PduBlock):
         if now_s - self._heartbeat_s >= HEARTBEAT_S and not len(self._sender):
             self._heartbeat_s = now_s
             counters = self._counters | self._sender.counters()
-            beat = Message("status", {"role": "rx", "counters": counters}, {})
+            status = {"role": "rx", "counters": counters, "versions": versions()}
+            beat = Message("status", status, {})
             if self._socket.send(beat, 0.0) is False:
                 self._socket.dropped -= 1
 

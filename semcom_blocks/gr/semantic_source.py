@@ -10,7 +10,7 @@ import zmq
 
 from semcom_blocks import transport
 from semcom_blocks.errors import ConfigError, WireError
-from semcom_blocks.gr.base import PduBlock
+from semcom_blocks.gr.base import PduBlock, versions
 from semcom_blocks.link.message import SemanticMessage
 from semcom_blocks.link.transmission import Transmission
 from semcom_blocks.phy import interleave
@@ -68,7 +68,8 @@ class SemanticSource(PduBlock):
             if request.kind == "transmit":
                 self._transmit(peer, request, echo)
             elif request.kind == "ping":
-                status = {"role": "tx", "counters": self._socket.counters()}
+                counters = self._socket.counters()
+                status = {"role": "tx", "counters": counters, "versions": versions()}
                 self._replies.put((peer, Message("status", echo | status, {})))
             else:
                 raise WireError(f"kind is {request.kind!r}, permitted: transmit, ping")
