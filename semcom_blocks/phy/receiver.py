@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from semcom_blocks.phy import equalizer, estimators
-from semcom_blocks.phy.demodulator import long_starts, symbol_starts, to_grid
+from semcom_blocks.phy.demodulator import frame_grid, symbol_starts, to_grid
 from semcom_blocks.phy.equalizer import Equalized
 from semcom_blocks.phy.estimators import ChannelEstimate
 from semcom_blocks.phy.grid import FrameLayout, frame_layout
@@ -80,13 +80,12 @@ def demodulate(capture: Capture, numerology: Numerology) -> Demodulated:
     """
     num = numerology
     layout = frame_layout(num, capture.header)
-    starts = symbol_starts(layout.n_symbols, num)
-    long = to_grid(capture.samples, long_starts(num), capture.cfo_hz, num)
+    long, grid = frame_grid(capture.samples, layout.n_symbols, capture.cfo_hz, num)
     channel = estimators.estimate_long(long, num).response
-    grid = to_grid(capture.samples, starts, capture.cfo_hz, num)
     followed = track(grid, channel, layout)
-    late = np.rint(followed.sro_ppm * 1e-6 * starts).astype(int)
+    starts = symbol_starts(layout.n_symbols, num)
     if abs(followed.sro_ppm) * 1e-6 * starts[-1] > SLIP_THRESHOLD:
+        late = np.rint(followed.sro_ppm * 1e-6 * starts).astype(int)
         grid = to_grid(capture.samples, starts, capture.cfo_hz, num, late)
         followed = track(grid, channel, layout)
     carriers = num.carriers

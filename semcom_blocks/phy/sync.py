@@ -22,7 +22,7 @@ import numpy as np
 from semcom_blocks.errors import ConfigError, LinkError
 from semcom_blocks.phy import acquire, detect
 from semcom_blocks.phy.dc import remove_dc
-from semcom_blocks.phy.demodulator import long_starts, symbol_starts, to_grid
+from semcom_blocks.phy.demodulator import frame_grid, symbol_starts
 from semcom_blocks.phy.estimators import estimate_long
 from semcom_blocks.phy.geometry import pilot_values
 from semcom_blocks.phy.grid import frame_layout
@@ -248,11 +248,10 @@ def read_header(
     the header and the CFO refined by its comb pilots; raises :class:`LinkError`.
     """
     num = numerology
-    long = to_grid(samples, long_starts(num), cfo_hz, num)
+    n_header = header_symbols(num)
+    long, grid = frame_grid(samples, n_header, cfo_hz, num)
     channel = estimate_long(long, num)
     response = channel.response
-    n_header = header_symbols(num)
-    grid = to_grid(samples, symbol_starts(n_header, num), cfo_hz, num)
     comb = num.comb_index
     pilots = pilot_values(num, n_header)[:, comb]
     steady = np.sum(grid[:, comb] * np.conj(response[comb] * pilots), axis=1)

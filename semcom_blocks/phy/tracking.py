@@ -9,6 +9,7 @@ periodogram, Rife & Boorstyn 1974); the common phase is then smoothed over a
 window as short as the phase noise demands and as long as it allows.
 """
 
+from cmath import phase
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,9 +23,13 @@ from semcom_blocks.phy.phasor import unit_phasor
 #: Half widths in symbols among which the smoothing of the common phase chooses: the narrowest
 #: follows an oscillator's walk, the widest averages 65·n_comb pilots and costs 0.01 dB.
 PHASE_HALF_WINDOWS = (1, 2, 4, 8, 16, 32)
-#: Passes over the slope.  The first compares the halves of the band, each added up as a whole,
-#: which is crude where the drift turns a half by more than a cycle; the others see what is left.
+#: Most passes over the slope.  The first compares the halves of the band, each added up as a
+#: whole, which is crude where the drift turns a half by more than a cycle; the others see what
+#: is left.
 SLOPE_PASSES = 3
+#: Turn at the edge of band and frame, in rad, below which a pass was the last: each leaves at
+#: most a tenth of what it took off, and 0.001 rad is 60 dB below the signal.
+SLOPE_SETTLED = 0.01
 #: Largest sampling-rate offset that is searched for.
 MAX_SRO = 250e-6
 
@@ -77,9 +82,9 @@ def dominant_frequency(sequence: np.ndarray, max_cycles: float = 0.5) -> float:
     return (peak + shift) / size
 
 
-def _balanced(sequence: np.ndarray) -> np.ndarray:
-    """Square-root weighting: symbols full of pilots shall not drown those with a comb."""
-    return sequence / np.sqrt(np.maximum(np.abs(sequence), 1e-30))
+def _root_magnitude(sequence: np.ndarray) -> np.ndarray:
+    """Square root of magnitudes, to divide by: rows full of pilots shall not drown the others."""
+    return np.sqrt(np.maximum(np.abs(sequence), np.float32(1e-30)))
 
 
 class _Products:
@@ -134,22 +139,24 @@ def _fit_slope(products: _Products, numerology: Numerology) -> tuple[float, floa
     """Slope over carriers as ``a + b·m`` by weighted least squares, rad and rad per symbol."""
     low, high = products.halves()
     distance = products.distance
-    beat = _balanced(high * np.conj(low))
+    beat = high * np.conj(low)
+    root = _root_magnitude(beat)
+    beat /= root
     index = np.arange(len(beat))
     # One carrier of mean distance turns by at most this much between symbols.
     limit = MAX_SRO * numerology.symbol_len / numerology.fft_size * float(distance.max())
-    rate = dominant_frequency(beat, limit) if len(beat) > 1 else 0.0
-    level = beat * unit_phasor(-2 * np.pi * rate * index)
-    mean = float(np.angle(level.sum()))
-    turn = 2 * np.pi * rate * index + (mean + np.angle(level * np.exp(-1j * mean)))
-    slope, trust = turn / distance, np.maximum(np.abs(beat) * distance**2, 1e-30)
-    trust /= trust.sum()
-    mean_slope = float(trust @ slope)
+    turn = 2 * np.pi * dominant_frequency(beat, limit) * index
+    level = beat * unit_phasor(-turn)
+    mean = complex(level.sum())
+    level *= np.complex64(np.conj(mean) / max(abs(mean), 1e-30))
+    turn += np.arctan2(level.imag, level.real) + phase(mean)
+    slope, trust = turn / distance, np.maximum(root * distance**2, 1e-30)
+    total, mean_slope = float(trust.sum()), float(trust @ slope) / float(trust.sum())
     if len(beat) < 3:
         return mean_slope, 0.0
-    centre = float(trust @ index)
+    centre = float(trust @ index) / total
     lever = trust * (index - centre)
-    step = float(lever @ (slope - mean_slope)) / max(float(lever @ (index - centre)), 1e-12)
+    step = float(lever @ slope) / max(float(lever @ index), 1e-12 * total)
     return mean_slope - step * centre, step
 
 
@@ -198,9 +205,11 @@ def track(grid: np.ndarray, channel: np.ndarray, layout: FrameLayout) -> Track:
         offset, step = offset + more[0], step + more[1]
         slope = offset + step * index
         products.turn(slope)
+        if (abs(more[0]) + abs(more[1]) * len(index)) * num.n_used / 2 < SLOPE_SETTLED:
+            break
     low, high = products.halves()
     turned = low + high
-    rate = dominant_frequency(_balanced(turned))
+    rate = dominant_frequency(turned / _root_magnitude(turned))
     steady = turned * unit_phasor(-2 * np.pi * rate * index)
     residual = _unwrapped(np.angle(_smooth(steady)))
     # The middle of the long field lies this many symbols before the first header symbol.
