@@ -7,25 +7,28 @@ fft_size / (2 · comb spacing) samples.  The delay window keeps the part of a fu
 a channel within the cyclic prefix can cause (van de Beek 1995).
 """
 
+from cmath import phase
 from functools import lru_cache
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
 from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.phy.phasor import unit_phasor
 
 #: Delays either side of the prefix that are kept: fractional delays leak over a few samples.
 LEAKAGE_SAMPLES = 4
 
 
 def mean_delay_phasor(response: np.ndarray, numerology: Numerology) -> np.ndarray:
-    """exp(jθk), complex128 (n_used,): the common slope θ over the carriers of a response.
+    """exp(jθk), complex64 (n_used,): the common slope θ over the carriers of a response.
 
     A delay turns the carriers; interpolation works on what is left without it.
     """
-    neighbours = np.diff(numerology.carriers) == 1  # not across the unused carrier at DC
-    lag = np.sum((response[1:] * np.conj(response[:-1]))[neighbours])
-    return np.exp(1j * np.angle(lag) * numerology.carriers)
+    below, above = response[: numerology.n_used // 2], response[numerology.n_used // 2 :]
+    # Not across the unused carrier at DC.
+    lag = np.vdot(below[:-1], below[1:]) + np.vdot(above[:-1], above[1:])
+    return unit_phasor(phase(lag) * numerology.carriers)
 
 
 def linear(response: np.ndarray, numerology: Numerology) -> np.ndarray:
