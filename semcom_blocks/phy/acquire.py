@@ -10,10 +10,12 @@ matched-filter outputs of the two halves and E the energy of both,
 is near 1/N in noise whatever its level, and flat-spectrum references reject tones.
 """
 
+from cmath import phase
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy.fft
 
 from semcom_blocks.phy.detect import Candidate
 from semcom_blocks.phy.numerology import Numerology
@@ -51,6 +53,11 @@ def reach(numerology: Numerology) -> int:
     return numerology.fft_size
 
 
+def search_len(numerology: Numerology) -> int:
+    """Samples that the long field is searched in."""
+    return 2 * reach(numerology) + 2 * numerology.fft_size
+
+
 def extent(numerology: Numerology) -> int:
     """Samples from a candidate's position that :func:`confirm` may look at."""
     return long_start(numerology) + reach(numerology) + 2 * numerology.fft_size
@@ -58,10 +65,14 @@ def extent(numerology: Numerology) -> int:
 
 @lru_cache(maxsize=16)
 def _references(numerology: Numerology) -> np.ndarray:
-    """Conjugate long symbol at every integer offset, complex64 (fft_size, n_offsets)."""
-    n = np.arange(numerology.fft_size)[:, None]
-    turns = np.exp(2j * np.pi * n * np.array(INTEGER_OFFSETS) / numerology.fft_size)
-    return np.conj(long_symbol(numerology)[:, None] * turns).astype(np.complex64)
+    """Conjugate spectrum of the long symbol at every integer offset.
+
+    complex64 (n_offsets, search_len): with it a correlation is a product of spectra.
+    """
+    n = np.arange(numerology.fft_size)
+    turns = np.exp(2j * np.pi * n * np.array(INTEGER_OFFSETS)[:, None] / numerology.fft_size)
+    spectra = scipy.fft.fft(long_symbol(numerology) * turns, search_len(numerology), axis=1)
+    return np.conj(spectra).astype(np.complex64)
 
 
 def confirm(
@@ -80,28 +91,32 @@ def confirm(
         return None
     turn = -2 * np.pi * candidate.cfo_hz / numerology.sample_rate_hz
     x = x * unit_phasor(turn * np.arange(len(x)))
-    windows = np.lib.stride_tricks.sliding_window_view(x, size)
-    matched = windows @ _references(numerology)  # (positions, offsets)
-    first, second = matched[:-size], matched[size:]
-    power = np.concatenate([[0.0], np.cumsum(np.abs(x.astype(np.complex128)) ** 2)])
+    spectrum = scipy.fft.fft(x, search_len(numerology))
+    matched = scipy.fft.ifft(spectrum * _references(numerology), axis=1)
+    matched = matched[:, : len(x) - size + 1]  # (offsets, positions)
+    strength = matched.real**2 + matched.imag**2
+    power = np.zeros(len(x) + 1)
+    np.cumsum(x.real**2 + x.imag**2, out=power[1:])
     energy = np.maximum(power[2 * size :] - power[: -2 * size], 1e-30)
-    metric = (np.abs(first) ** 2 + np.abs(second) ** 2) / (size * energy[: len(first), None])
+    metric = (strength[:, :-size] + strength[:, size:]) / (size * energy)
 
-    cumulative = np.concatenate([np.zeros((1, metric.shape[1])), np.cumsum(metric, axis=0)])
-    spread = cumulative[numerology.cp_len :] - cumulative[: -numerology.cp_len]
-    best = int(np.argmax(spread.max(axis=0) + metric.max(axis=0)))
-    column = metric[:, best]
-    peak = int(np.argmax(column))
-    if column[peak] < PATH_THRESHOLD and spread[:, best].max() < SPREAD_THRESHOLD:
+    cumulative = np.zeros((len(metric), metric.shape[1] + 1))
+    np.cumsum(metric, axis=1, out=cumulative[:, 1:])
+    spread = (cumulative[:, numerology.cp_len :] - cumulative[:, : -numerology.cp_len]).max(axis=1)
+    best = int((spread + metric.max(axis=1)).argmax())
+    quality, widest = metric[best], float(spread[best])
+    peak = int(quality.argmax())
+    if quality[peak] < PATH_THRESHOLD and widest < SPREAD_THRESHOLD:
         return None
     early = max(0, peak - numerology.cp_len + 1)
     # What no path explains is noise, and that has M = 1/N of its share in the mean.
-    noise = max(0.0, 1.0 - float(spread[:, best].max())) / size
-    weakest = max(FIRST_PATH_RATIO * column[peak], FIRST_PATH_NOISE * noise)
-    path = early + int(np.argmax(column[early : peak + 1] >= min(weakest, column[peak])))
+    noise = max(0.0, 1.0 - widest) / size
+    weakest = max(FIRST_PATH_RATIO * quality[peak], FIRST_PATH_NOISE * noise)
+    path = early + int((quality[early : peak + 1] >= min(weakest, quality[peak])).argmax())
+    first, second = matched[best, :-size], matched[best, size:]
     taps = slice(path, path + numerology.cp_len)
-    phase = np.angle(np.sum(np.conj(first[taps, best]) * second[taps, best]))
+    turned = phase(np.vdot(first[taps], second[taps]))
     cfo_hz = (
-        candidate.cfo_hz + (INTEGER_OFFSETS[best] + phase / (2 * np.pi)) * numerology.spacing_hz
+        candidate.cfo_hz + (INTEGER_OFFSETS[best] + turned / (2 * np.pi)) * numerology.spacing_hz
     )
-    return Acquisition(start + path - backoff(numerology), float(cfo_hz), float(column[peak]))
+    return Acquisition(start + path - backoff(numerology), float(cfo_hz), float(quality[peak]))
