@@ -13,9 +13,11 @@ only once that stretch is there, so the frames found do not depend on how the
 stream was cut into pieces.
 """
 
+from cmath import phase
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -251,15 +253,19 @@ def read_header(
     n_header = header_symbols(num)
     long, grid = frame_grid(samples, n_header, cfo_hz, num)
     channel = estimate_long(long, num)
-    response = channel.response
-    comb = num.comb_index
-    pilots = pilot_values(num, n_header)[:, comb]
-    steady = np.sum(grid[:, comb] * np.conj(response[comb] * pilots), axis=1)
+    grid *= np.conj(channel.response)  # matched filter
+    steady = (grid[:, num.comb_index] * _comb_conjugates(num)).sum(axis=1)
     rate = dominant_frequency(steady, MAX_HEADER_TURN)
-    index = np.arange(n_header)
-    turned = steady * np.exp(-2j * np.pi * rate * index)
-    phase = np.angle(turned.sum()) + 2 * np.pi * rate * index
-    grid *= unit_phasor(-phase)[:, None]
-    matched = grid[:, num.data_index] * np.conj(response[num.data_index])
-    header = decode_header(matched.reshape(-1), np.float32(1.0 / channel.noise_var))
+    turn = 2 * np.pi * rate * np.arange(n_header)
+    turn += phase((steady * unit_phasor(-turn)).sum())
+    grid *= unit_phasor(-turn)[:, None]
+    cells = grid[:, num.data_index].reshape(-1)
+    header = decode_header(cells, np.float32(1.0 / channel.noise_var))
     return header, cfo_hz + rate * num.sample_rate_hz / num.symbol_len
+
+
+@lru_cache(maxsize=16)
+def _comb_conjugates(numerology: Numerology) -> np.ndarray:
+    """Conjugates of the header's comb pilots, complex64 (n_header, n_comb)."""
+    pilots = pilot_values(numerology, header_symbols(numerology))
+    return np.conj(pilots[:, numerology.comb_index])

@@ -66,8 +66,11 @@ _METRIC_OF = 2 * _parity(_EVEN_STATES & GENERATORS[0]) + _parity(_EVEN_STATES & 
 def bounded(llr: NDArray) -> NDArray[np.float32]:
     """``llr`` as float32 within +-:data:`LLR_LIMIT`, NaN as 0 (an erasure); same shape."""
     # Clipped before the cast, which would warn of numbers that float32 cannot hold.
-    clipped = np.clip(llr, -LLR_LIMIT, LLR_LIMIT).astype(np.float32)
-    return np.nan_to_num(clipped, copy=False, nan=0.0)
+    clipped = np.minimum(np.maximum(llr, -LLR_LIMIT), LLR_LIMIT).astype(np.float32)
+    unknown = np.isnan(clipped)
+    if unknown.any():
+        clipped[unknown] = 0.0
+    return clipped
 
 
 def viterbi(
