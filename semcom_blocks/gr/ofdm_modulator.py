@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """OFDM Modulator: grids in, an endless stream of bursts out."""
 
-import time
 from collections import deque
 from functools import partial
 from typing import Any
@@ -26,8 +25,6 @@ MAX_GAP_SAMPLES = 1_000_000
 #: Zero samples that follow the end of a job: filters on the way hold some samples back, and the
 #: tag behind which nothing came would never be seen.
 JOB_END_MARGIN = 512
-#: Wait when there is nothing to send; the scheduler calls again at once.
-IDLE_S = 0.002
 
 
 class OfdmModulator(gr.sync_block):
@@ -121,6 +118,5 @@ class OfdmModulator(gr.sync_block):
                 rest = [(offset - n, key, value) for offset, key, value in tags if offset >= n]
                 self._pieces.appendleft((samples[n:], rest))
             done += n
-        if done == 0:
-            time.sleep(IDLE_S)
+        # Without output the scheduler waits for 250 ms or the next grid.
         return done

@@ -2,6 +2,8 @@
 """Samples between two processes over ZeroMQ: the radio ``sim`` stands on these."""
 
 import logging
+import queue
+import threading
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,11 @@ logger = logging.getLogger(__name__)
 MAX_SAMPLES = 8192
 #: Messages on their way before the sender has to wait: bounds the latency of the air.
 HIGH_WATER_MARK = 16
-#: Longest wait inside one call of the scheduler, so that a stop is seen soon.
+#: How long the receiving thread waits before it looks whether to stop.
 WAIT_S = 0.05
+#: Longest wait for the receiver inside one call of the scheduler, so that a stop is seen soon; it
+#: is followed by a pause of 250 ms, so a receiver that is only slow must not exceed it.
+SEND_WAIT_S = 0.5
 
 
 def report_job_end(block: gr.sync_block, n: int) -> None:
@@ -55,7 +60,7 @@ class SampleSink(gr.sync_block):
         """Send what came; see :meth:`gr.sync_block.work`."""
         samples = input_items[0][:MAX_SAMPLES]
         message = Message("samples", {"seq": self._seq}, {"samples": samples})
-        if not self._socket.send(message, WAIT_S):
+        if not self._socket.send(message, SEND_WAIT_S):
             return 0
         self._seq += 1
         report_job_end(self, len(samples))
@@ -66,6 +71,9 @@ class SampleSource(gr.sync_block):
     """Stream out; PULL bound at ``endpoint``.
 
     ``lost`` counts gaps in the sequence, ``refused`` well-formed messages that hold no samples.
+
+    A source without output is called again after 250 ms, too late for a radio; but a
+    message on any port wakes it.  Hence a thread receives, and wakes.
     """
 
     def __init__(self, endpoint: str = "tcp://127.0.0.1:5563", allow_remote: bool = False) -> None:
@@ -78,27 +86,32 @@ class SampleSource(gr.sync_block):
             allow_remote=allow_remote,
         )
         self._socket = transport.MessageSocket(socket)
+        self._queue: queue.Queue[np.ndarray] = queue.Queue(HIGH_WATER_MARK)
         self._left = np.zeros(0, np.complex64)
         self._expected: int | None = None
         self.lost = self.refused = 0
+        self.message_port_register_in(pmt.intern("wake"))
+        self.set_msg_handler(pmt.intern("wake"), self._on_wake)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="samples", daemon=True)
+
+    def start(self) -> bool:
+        """Begin to receive."""
+        self._thread.start()
+        return True
 
     def stop(self) -> bool:
-        """Close the socket."""
-        self._socket.close()
+        """Stop receiving and close the socket."""
+        self._stop.set()
+        self._thread.join()
         return True
 
     def work(self, input_items: list[Any], output_items: list[np.ndarray]) -> int:
         """Hand out what arrived; see :meth:`gr.sync_block.work`."""
         if not len(self._left):
-            message = self._socket.receive(WAIT_S)
-            if message is None:
-                return 0
             try:
-                self._take(message)
-            except WireError as error:
-                self.refused += 1
-                if self.refused & (self.refused - 1) == 0:  # a flood must not fill the log
-                    logger.warning("refused samples number %d: %s", self.refused, error)
+                self._left = self._queue.get_nowait()
+            except queue.Empty:
                 return 0
         out = output_items[0]
         n = min(len(out), len(self._left))
@@ -106,11 +119,40 @@ class SampleSource(gr.sync_block):
         self._left = self._left[n:]
         return n
 
-    def _take(self, message: Message) -> None:
+    def _on_wake(self, _message: Any) -> None:
+        """Nothing to do: the scheduler calls :meth:`work` after every message."""
+
+    def _serve(self) -> None:
+        with self._socket as socket:
+            while not self._stop.is_set():
+                message = socket.receive(WAIT_S)
+                if message is None:
+                    continue
+                try:
+                    samples = self._checked(message)
+                except WireError as error:
+                    self.refused += 1
+                    if self.refused & (self.refused - 1) == 0:  # a flood must not fill the log
+                        logger.warning("refused samples number %d: %s", self.refused, error)
+                    continue
+                self._enqueue(samples)
+
+    def _enqueue(self, samples: np.ndarray) -> None:
+        """Wait for room: then the socket's own queue fills up, and the sender waits."""
+        while len(samples) and not self._stop.is_set():
+            try:
+                self._queue.put(samples, timeout=WAIT_S)
+            except queue.Full:
+                continue
+            self.to_basic_block()._post(pmt.intern("wake"), pmt.PMT_NIL)
+            return
+
+    def _checked(self, message: Message) -> np.ndarray:
+        """The samples of a message, complex64 (n,); raises :class:`WireError`."""
         if message.kind != "samples":
             raise WireError(f"kind is {message.kind!r}, permitted: samples")
         samples, seq = message.array("samples", np.complex64, 1), message.value("seq", int)
         if self._expected is not None and seq not in (self._expected, 0):
             self.lost += 1
         self._expected = seq + 1
-        self._left = samples
+        return samples

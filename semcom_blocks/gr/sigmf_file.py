@@ -2,7 +2,6 @@
 """Samples in a SigMF pair: the radio ``file`` stands on these."""
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ from semcom_blocks import sigmf
 from semcom_blocks.gr.base import EOF_KEY
 from semcom_blocks.gr.sample_socket import report_job_end
 
-#: Wait after the end of the recording; the scheduler calls again at once.
-IDLE_S = 0.01
 #: Zero samples behind the recording, on which the end is tagged.
 TAIL_SAMPLES = 64
 
@@ -74,5 +71,5 @@ class SigmfSource(gr.sync_block):
                 self.add_item_tag(0, self.nitems_written(0), pmt.intern(EOF_KEY), pmt.PMT_T)
             self._tail -= n
             return n
-        time.sleep(IDLE_S)
+        # Behind the end the scheduler calls again every 250 ms, until it is stopped.
         return 0
