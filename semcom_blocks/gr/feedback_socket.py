@@ -8,6 +8,7 @@ import numpy as np
 import zmq
 
 from semcom_blocks import transport
+from semcom_blocks.errors import WireError
 from semcom_blocks.gr.base import PduBlock
 from semcom_blocks.wire import Message
 
@@ -62,8 +63,11 @@ class FeedbackSource(PduBlock):
                 message = socket.receive(WAIT_S)
                 if message is None:
                     continue
-                data = message.arrays.get("data")
-                if message.kind != "ack" or data is None or data.dtype != np.uint8:
+                try:
+                    data = message.array("data", np.uint8, 1)
+                except WireError:
+                    data = None
+                if message.kind == "ack" and data is not None:
+                    self.publish("ack", {}, data)
+                else:
                     socket.refused += 1
-                    continue
-                self.publish("ack", {}, data.reshape(-1))

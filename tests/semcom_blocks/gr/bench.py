@@ -37,7 +37,7 @@ class Collector(PduBlock):
     """Keeps what comes: ``pdus`` as (meta, vector), ``ends`` counts end-of-stream PDUs."""
 
     def __init__(self) -> None:
-        super().__init__("Collector", {"in": self._on_pdu})
+        super().__init__("Collector", {"in": self._on_pdu}, ("out",))
         self.pdus: list[tuple[dict[str, Any], np.ndarray]] = []
         self.ends = 0
 
@@ -118,6 +118,10 @@ class Bench:
         """Connect message ports."""
         self._kept.extend((source, target))
         self.top.msg_connect(source, output, target, port)
+
+    def alone(self, block: Any, port: str) -> None:
+        """Make a block part of the flowgraph of which only an input port is used."""
+        self.message(Collector(), "out", block, port)
 
     def collect(self, block: Any, port: str) -> Collector:
         """Keep what comes out of a port."""

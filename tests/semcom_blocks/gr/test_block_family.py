@@ -26,7 +26,7 @@ SOURCES = sorted(Path(semcom_blocks.gr.__file__).parent.glob("*.py"))
 MAX_LINES = 160
 #: Names of NumPy that move data; everything else is mathematics and belongs to the core.
 MOVES = {"ndarray", "generic", "dtype", "uint8", "float32", "complex64"}
-MOVES |= {"zeros", "concatenate", "frombuffer", "random"}
+MOVES |= {"zeros", "concatenate", "frombuffer", "random", "__version__"}
 
 
 @dataclass(frozen=True)
