@@ -91,7 +91,7 @@ class ImageCodec:
         Raises :class:`ConfigError` for a picture, rate or SNR out of range.
         """
         require_choice("rate", rate, self.rates)
-        snr_db = float(require_range("snr_db", snr_db, *SNR_RANGE_DB))
+        snr_db = _require_snr("snr_db", snr_db)
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3:
             raise ConfigError(f"image is {_what(image)}, permitted: uint8 (H,W,3)")
         height, width, depth = image.shape
@@ -198,21 +198,24 @@ class ImageCodec:
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
                 raise ConfigError(f"descriptor {key} is {value!r}, permitted: an integer")
             require_range(f"descriptor {key}", value, 0, high)
-        snr_db = descriptor["s"]
-        if isinstance(snr_db, bool) or not isinstance(snr_db, (int, float, np.number)):
-            raise ConfigError(f"descriptor s is {snr_db!r}, permitted: a number")
-        require_range("descriptor s", float(snr_db), *SNR_RANGE_DB)
+        snr_db = _require_snr("descriptor s", descriptor["s"])
         height, width = int(descriptor["h"]), int(descriptor["w"])
         _require_size(height, width)
         count = symbol_count(height, width, RATES[descriptor["r"]])
         require_range("descriptor n", descriptor["n"], count, count)
-        return height, width, RATE_PLANES[descriptor["r"]], float(snr_db)
+        return height, width, RATE_PLANES[descriptor["r"]], snr_db
 
 
 def _require_size(height: int, width: int) -> None:
     require_range("image height", height, 1, MAX_SIDE)
     require_range("image width", width, 1, MAX_SIDE)
     require_range("image pixels", height * width, 1, MAX_PIXELS)
+
+
+def _require_snr(label: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise ConfigError(f"{label} is {value!r}, permitted: a number")
+    return float(require_range(label, value, *SNR_RANGE_DB))
 
 
 def _what(value: object) -> str:

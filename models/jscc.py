@@ -57,7 +57,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semcom_blocks.errors import require_range
+from semcom_blocks.errors import ConfigError, require_range
 
 STRIDE = 4  # pixels per latent along each side; the padding multiple
 PATCH = 3 * STRIDE * STRIDE  # source values under one latent position
@@ -78,6 +78,9 @@ class JsccConfig:
     blocks: int = 4
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if type(value) is not int:
+                raise ConfigError(f"{name} is {value!r}, permitted: an integer")
         require_range("latents", self.latents, 2, PATCH)
         require_range("latents modulo 2", self.latents % 2, 0, 0)
         require_range("width", self.width, 1, 1024)
@@ -192,5 +195,6 @@ class Jscc(nn.Module):
         analysis = gain[:, None] * basis
         self.encoder.linear.weight.copy_(analysis[:, :, None, None])
         self.encoder.linear.bias.copy_(-analysis @ mean)
-        self.decoder.linear.weight.copy_((basis / gain[:, None]).T[:, :, None, None])
+        synthesis = basis / gain[:, None] / 2**0.5  # the decoder sees unit power per real dimension
+        self.decoder.linear.weight.copy_(synthesis.T[:, :, None, None])
         self.decoder.linear.bias.copy_(mean)

@@ -10,13 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from host.datasets import CROP, SMALL_SIDE
 from models.jscc import STRIDE
 from semcom_blocks.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
-CROP = 96  # pixels; 24 latents, wider than the receptive field, so that the middle sees no border
-SMALL_SIDE = 64  # pictures up to this side are used whole
 HALF_SIZE_SHARE = 0.3  # of photo crops, taken from the photo at half size: more scales per photo
 
 

@@ -69,7 +69,9 @@ def card_text(card: dict) -> str:
         f"- `{d['source']}`, split `{d['split']}`: {d['pictures']} pictures, {d['skipped']} skipped"
         for d in card["data"]
     )
-    settings = ", ".join(f"{k} {v}" for k, v in card["training"].items() if k != "data")
+    told = {k: v for k, v in card["training"].items() if k != "data" and v is not None}
+    settings = ", ".join(f"{k} {v}" for k, v in told.items())
+    versions = ", ".join(f"{k} {v}" for k, v in card["versions"].items())
     curve = "\n".join(
         f"| {r['step']} | {r['elapsed_s']:.0f} | {r['loss']} | "
         + " | ".join(f"{r['val_psnr_db'][s]:.2f}" for s in snrs)
@@ -77,21 +79,23 @@ def card_text(card: dict) -> str:
         for r in shown
     )
     head = "| step | seconds | loss | " + " | ".join(snrs) + " |\n" + "|---" * (3 + len(snrs)) + "|"
+    notes = "".join(f"- {note}\n" for note in card.get("notes", []))
+    notes = f"\n## Notes\n{notes}" if notes else ""
     return f"""# {card["name"]}
 
-JSCC image codec, architecture `{card["architecture"]}` with {card["config"]};
-{card["parameters"]:,} parameters, {card["bytes"]:,} bytes (float16),
-rates {", ".join(card["rates"])} complex
-symbols per source value. SHA-256 `{card["sha256"]}`.
+JSCC image codec, architecture `{card["architecture"]}` with {card["config"]}.
+{card["parameters"]:,} parameters, {card["bytes"]:,} bytes (float16).
+Rates {", ".join(card["rates"])} complex symbols per source value.
+SHA-256 `{card["sha256"]}`.
 
 ## Data
 {data}
 
 ## Training
-{settings}. Loss: mean of log(MSE + 1e-5); SNR uniform in -2…22 dB (Es/N0 per complex symbol). Seed,
-steps and settings are above; the shipped weights are the exponential moving average at the end.
-Versions: {card["versions"]}.
-
+{settings}.
+Loss: mean of log(MSE + 1e-5); SNR uniform in -2…22 dB (Es/N0 per complex symbol). What is stored is
+the moving average of the weights at the end. Versions: {versions}.
+{notes}
 ## Curve
 Mean PSNR in dB of held-out pictures of the first data source at rate 1/6 in AWGN, by SNR.
 

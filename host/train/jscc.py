@@ -17,19 +17,17 @@ import argparse
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from torch import Tensor
 
-from host.datasets import load_pictures
-from host.train.batches import CROP, SMALL_SIDE, Batches
-from host.train.card import write_model
-from host.train.trainer import Schedule, Trainer
-from models.jscc import STRIDE, JsccConfig
+from host.datasets import CROP, SMALL_SIDE, load_pictures
 from semcom_blocks.errors import ConfigError, require_range
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +106,10 @@ def _check(args: argparse.Namespace) -> None:
 
 def _validation_pictures(path: str) -> Tensor:
     """Held-out pictures (B,3,H,W) in [0,1], cut to the smallest of them in multiples of 4."""
+    import torch
+
+    from models.jscc import STRIDE
+
     pictures = load_pictures(path, "val", VALIDATION_PICTURES).pictures
     height, width = (min(p.shape[i] for p in pictures) // STRIDE * STRIDE for i in (0, 1))
     if not min(height, width):
@@ -118,6 +120,12 @@ def _validation_pictures(path: str) -> Tensor:
 
 def run(args: argparse.Namespace) -> int:
     """Train as ``args`` says; returns the exit code. Raises ConfigError, ModelError."""
+    # Here, not above: the command line asks for the options without paying for torch.
+    from host.train.batches import Batches
+    from host.train.card import write_model
+    from host.train.trainer import Schedule, Trainer
+    from models.jscc import JsccConfig
+
     _check(args)
     config = JsccConfig(args.latents, args.width, args.blocks)
     out = Path(args.out)
