@@ -27,6 +27,8 @@ SPLITS = ("train", "val", "test")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
 HELD_OUT_EVERY = 50  # CIFAR-10: 1,000 of 50,000, enough for a mean PSNR within 0.1 dB
 UNSPLIT_EVERY = 20  # 5 % each for val and test where a folder has no splits
+CROP = 96  # pixels of a photo at once in training: 24 latents, so that the middle sees no border
+SMALL_SIDE = 64  # pixels; pictures up to this side are used whole, as CIFAR-10's 32 are
 MAX_PIXELS = 16_000_000  # as the codec; keeps a decompression bomb from filling the memory
 MAX_FILE_BYTES = 64 * 2**20  # a picture of 16 MP is smaller than this in every format read here
 
