@@ -24,6 +24,8 @@ DATATYPES = {
 RATE_TOLERANCE = 1e-3
 #: A metadata file is a few kilobytes; a larger one is something else.
 MAX_META_BYTES = 1 << 24
+#: Characters of an odd value that an error shows.
+MAX_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -45,22 +47,24 @@ class SigmfPair:
             if self.meta.stat().st_size > MAX_META_BYTES:
                 raise RadioError(f"{self.meta} is larger than {MAX_META_BYTES} bytes")
             fields = json.loads(self.meta.read_text(encoding="utf-8"))["global"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise RadioError(f"{self.meta} is not SigMF metadata: {error}") from None
         if not isinstance(fields, dict):
             raise RadioError(f"{self.meta} is not SigMF metadata: global is not an object")
-        if fields.get("core:datatype") not in DATATYPES:
-            found = fields.get("core:datatype")
-            raise RadioError(f"{self.meta} has datatype {found!r}, permitted: {sorted(DATATYPES)}")
+        found = fields.get("core:datatype")
+        if not isinstance(found, str) or found not in DATATYPES:
+            shown = ascii(found)[:MAX_SHOWN]
+            raise RadioError(f"{self.meta} has datatype {shown}, permitted: {sorted(DATATYPES)}")
         return fields
 
     def check_meta(self, sample_rate_hz: float) -> None:
         """Raise :class:`RadioError` unless the recording has this rate (0.1 % tolerance)."""
         rate = self.read_meta().get("core:sample_rate")
         known = isinstance(rate, (int, float)) and not isinstance(rate, bool)
-        if not known or not abs(rate / sample_rate_hz - 1) <= RATE_TOLERANCE:
+        if not known or not abs(rate - sample_rate_hz) <= RATE_TOLERANCE * sample_rate_hz:
             wanted = f"{sample_rate_hz:g} Hz within 0.1 %"
-            raise RadioError(f"{self.meta} has sample rate {rate!r}, permitted: {wanted}")
+            shown = ascii(rate)[:MAX_SHOWN]
+            raise RadioError(f"{self.meta} has sample rate {shown}, permitted: {wanted}")
 
     def samples(self) -> np.ndarray:
         """The recording, complex64 (n,), memory-mapped where its type allows it."""

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A job at the sender: what is refused, and what the report counts."""
+
+import math
+
+import numpy as np
+import pytest
+
+from semcom_blocks.errors import ConfigError
+from semcom_blocks.link.assembler import MAX_JOB_SYMBOLS
+from semcom_blocks.link.message import MAX_STREAMS
+from semcom_blocks.link.transmission import Transmission
+
+SYMBOLS = np.array([1, -1j, 0.5 + 0.5j], np.complex64)
+META = {
+    "job_id": 7,
+    "prompt": "a cat",
+    "streams": [{"stream_id": 2, "descriptor": {"c": "x", "n": 3}}],
+}
+ARRAYS = {"stream_2": SYMBOLS}
+
+
+def stream(**changes):
+    return {"streams": [META["streams"][0] | changes]}
+
+
+def test_a_good_request_is_taken_as_it_is():
+    job = Transmission.from_request(META, ARRAYS)
+    assert (job.job_id, job.prompt) == (7, "a cat")
+    assert job.descriptors == ((2, {"c": "x", "n": 3}),)
+    assert np.array_equal(job.streams[2], SYMBOLS)
+
+
+def test_a_prompt_needs_no_streams():
+    job = Transmission.from_request({"job_id": 0, "prompt": ""}, {})
+    assert (job.job_id, job.descriptors, job.streams) == (0, (), {})
+
+
+def test_the_descriptor_gets_the_length_of_its_stream():
+    """By it the receiver knows what lacks at the end, and in which order symbols were sent."""
+    job = Transmission.from_request(META | stream(descriptor={"c": "y"}), ARRAYS)
+    assert job.descriptors == ((2, {"c": "y", "n": 3}),)
+
+
+@pytest.mark.parametrize("value", [-1, 65_536, 1.0, "1", None, True, [1], float("nan"), 2**80])
+def test_job_numbers_out_of_range(value):
+    with pytest.raises(ConfigError, match="job_id is .*permitted: 0 to 65535"):
+        Transmission.from_request(META | {"job_id": value}, ARRAYS)
+
+
+@pytest.mark.parametrize("value", [None, 5, b"bytes", ["text"], {}])
+def test_prompts_that_are_no_text(value):
+    with pytest.raises(ConfigError, match="prompt is .*permitted: text"):
+        Transmission.from_request(META | {"prompt": value}, ARRAYS)
+
+
+@pytest.mark.parametrize(
+    "streams", ["x", 5, {"stream_id": 2}, None, [5], ["x"], [None], META["streams"] * 17]
+)
+def test_streams_that_are_no_list_of_tables(streams):
+    with pytest.raises(ConfigError, match="stream"):
+        Transmission.from_request(META | {"streams": streams}, ARRAYS)
+
+
+@pytest.mark.parametrize("value", [-1, 256, 2.0, "2", None, False])
+def test_stream_numbers_out_of_range(value):
+    with pytest.raises(ConfigError, match="stream_id is .*permitted: 0 to 255"):
+        Transmission.from_request(META | stream(stream_id=value), ARRAYS)
+
+
+def test_the_same_stream_twice():
+    with pytest.raises(ConfigError, match="stream_id 2 is there twice"):
+        Transmission.from_request(META | {"streams": META["streams"] * 2}, ARRAYS)
+
+
+@pytest.mark.parametrize("value", [None, "x", 5, [["c", "x"]]])
+def test_descriptors_that_are_no_table(value):
+    with pytest.raises(ConfigError, match="descriptor 2 is .*permitted: a table"):
+        Transmission.from_request(META | stream(descriptor=value), ARRAYS)
+
+
+@pytest.mark.parametrize("value", [2, 4, 0, -3, None, "3", [3], 2**70])
+def test_a_descriptor_that_claims_another_length(value):
+    with pytest.raises(ConfigError, match="n of descriptor 2 .*permitted: 3"):
+        Transmission.from_request(META | stream(descriptor={"n": value}), ARRAYS)
+
+
+@pytest.mark.parametrize(
+    "symbols",
+    [
+        SYMBOLS.astype(np.complex128),
+        SYMBOLS.real.copy(),
+        SYMBOLS.view(np.uint8),
+        SYMBOLS.reshape(3, 1),
+        SYMBOLS[:0],
+        SYMBOLS[0],
+    ],
+    ids=["c16", "f4", "u1", "shape", "empty", "scalar"],
+)
+def test_symbols_of_another_kind(symbols):
+    with pytest.raises(ConfigError, match=r"stream_2 is .*permitted: complex64 \(n,\)"):
+        Transmission.from_request(META, {"stream_2": symbols})
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, complex(0, -math.inf), 1e30, -1001, 1002j])
+def test_symbols_that_no_radio_sends(value):
+    symbols = SYMBOLS.copy()
+    symbols[1] = value
+    with pytest.raises(ConfigError, match="stream_2 has a value of"):
+        Transmission.from_request(META, {"stream_2": symbols})
+
+
+def test_symbols_that_are_missing():
+    with pytest.raises(ConfigError, match="stream_2 is missing"):
+        Transmission.from_request(META, {"stream_3": SYMBOLS})
+
+
+def test_more_symbols_than_a_receiver_keeps():
+    n = MAX_JOB_SYMBOLS // 2 + 1
+    streams = [{"stream_id": number, "descriptor": {}} for number in (1, 2)]
+    arrays = {f"stream_{number}": np.zeros(n, np.complex64) for number in (1, 2)}
+    with pytest.raises(ConfigError, match=f"{MAX_JOB_SYMBOLS} symbols in all"):
+        Transmission.from_request(META | {"streams": streams}, arrays)
+
+
+def test_as_many_streams_as_a_message_names():
+    streams = [{"stream_id": number, "descriptor": {}} for number in range(MAX_STREAMS)]
+    arrays = {f"stream_{number}": SYMBOLS for number in range(MAX_STREAMS)}
+    job = Transmission.from_request(META | {"streams": streams}, arrays)
+    assert len(job.streams) == MAX_STREAMS
+
+
+class TestReport:
+    @pytest.fixture
+    def job(self):
+        return Transmission.from_request(META, ARRAYS)
+
+    def test_at_first_nothing_is_known(self, job):
+        assert job.report() == {
+            "job_id": 7,
+            "delivered": None,
+            "packets_sent": 0,
+            "retransmissions": 0,
+            "frames_sent": 0,
+            "frames_total": 0,
+            "samples_sent": 0,
+            "papr_db": 0.0,
+            "power": 0.0,
+            "error": None,
+        }
+        assert not job.done
+
+    def test_a_job_that_was_delivered(self, job):
+        job.on_status({"job_id": 7, "frames_total": 2})
+        for samples, power, papr_db in ((1000, 1.0, 8.0), (3000, 2.0, 9.5)):
+            job.on_status({"frame_samples": samples, "power": power, "papr_db": papr_db})
+        assert job.report()["frames_sent"] == 2
+        job.on_status({"arq": "delivered", "packets_sent": 4, "retransmissions": 1})
+        assert not job.done
+        closing = {"frame_samples": 1000, "power": 1.0, "papr_db": 7.0, "end": True}
+        for _ in range(3):
+            job.on_status(closing)
+        job.on_status({"job_end": True})
+        assert job.done
+        report = job.report()
+        assert (report["delivered"], report["error"]) == (True, None)
+        assert (report["packets_sent"], report["retransmissions"]) == (4, 1)
+        # Frames that close a job are on the air, but carry nothing.
+        assert (report["frames_sent"], report["frames_total"]) == (2, 2)
+        assert report["samples_sent"] == 7000
+        assert report["power"] == pytest.approx((1000 + 2 * 3000 + 3 * 1000) / 7000)
+        assert report["papr_db"] == 9.5
+
+    def test_a_job_that_was_given_up(self, job):
+        failed = {"arq": "failed", "packets_sent": 9, "retransmissions": 8, "error": "no acks"}
+        job.on_status(failed)
+        job.on_status({"job_end": True})
+        assert (job.report()["delivered"], job.report()["error"]) == (False, "no acks")
+
+    def test_without_feedback_nobody_knows(self, job):
+        job.on_status({"arq": "sent", "packets_sent": 3, "retransmissions": 2})
+        job.on_status({"job_end": True})
+        assert (job.report()["delivered"], job.report()["error"]) == (None, None)
+
+    def test_retransmissions_add_frames_beyond_the_total(self, job):
+        job.on_status({"frames_total": 1})
+        for _ in range(3):
+            job.on_status({"frame_samples": 10, "power": 1.0, "papr_db": 5.0})
+        assert job.report()["frames_total"] == 3
