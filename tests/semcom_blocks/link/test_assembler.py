@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jobs put together again: what lacks is an erasure, what lies is bounded, what is late is known."""
+"""Jobs put together again: what lacks is an erasure, what lies is bounded."""
 
 import numpy as np
 import pytest
