@@ -68,7 +68,7 @@ def test_another_rate_is_named(write, rate):
 
 @pytest.mark.parametrize("datatype", ["cf32_be", "rf32_le", "cf64_le", None, 5, ["cf32_le"], {}])
 def test_another_datatype_is_named(write, datatype):
-    with pytest.raises(RadioError, match="datatype .* permitted"):
+    with pytest.raises(RadioError, match=r"datatype .* permitted"):
         write(datatype).check_meta(RATE_HZ)
 
 

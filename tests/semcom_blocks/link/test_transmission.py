@@ -44,13 +44,13 @@ def test_the_descriptor_gets_the_length_of_its_stream():
 
 @pytest.mark.parametrize("value", [-1, 65_536, 1.0, "1", None, True, [1], float("nan"), 2**80])
 def test_job_numbers_out_of_range(value):
-    with pytest.raises(ConfigError, match="job_id is .*permitted: 0 to 65535"):
+    with pytest.raises(ConfigError, match=r"job_id is .*permitted: 0 to 65535"):
         Transmission.from_request(META | {"job_id": value}, ARRAYS)
 
 
 @pytest.mark.parametrize("value", [None, 5, b"bytes", ["text"], {}])
 def test_prompts_that_are_no_text(value):
-    with pytest.raises(ConfigError, match="prompt is .*permitted: text"):
+    with pytest.raises(ConfigError, match=r"prompt is .*permitted: text"):
         Transmission.from_request(META | {"prompt": value}, ARRAYS)
 
 
@@ -64,7 +64,7 @@ def test_streams_that_are_no_list_of_tables(streams):
 
 @pytest.mark.parametrize("value", [-1, 256, 2.0, "2", None, False])
 def test_stream_numbers_out_of_range(value):
-    with pytest.raises(ConfigError, match="stream_id is .*permitted: 0 to 255"):
+    with pytest.raises(ConfigError, match=r"stream_id is .*permitted: 0 to 255"):
         Transmission.from_request(META | stream(stream_id=value), ARRAYS)
 
 
@@ -75,13 +75,13 @@ def test_the_same_stream_twice():
 
 @pytest.mark.parametrize("value", [None, "x", 5, [["c", "x"]]])
 def test_descriptors_that_are_no_table(value):
-    with pytest.raises(ConfigError, match="descriptor 2 is .*permitted: a table"):
+    with pytest.raises(ConfigError, match=r"descriptor 2 is .*permitted: a table"):
         Transmission.from_request(META | stream(descriptor=value), ARRAYS)
 
 
 @pytest.mark.parametrize("value", [2, 4, 0, -3, None, "3", [3], 2**70])
 def test_a_descriptor_that_claims_another_length(value):
-    with pytest.raises(ConfigError, match="n of descriptor 2 .*permitted: 3"):
+    with pytest.raises(ConfigError, match=r"n of descriptor 2 .*permitted: 3"):
         Transmission.from_request(META | stream(descriptor={"n": value}), ARRAYS)
 
 
