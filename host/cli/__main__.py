@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str | None, str]] = {
     "host": ("host.cli.host", "run the model service for radios and pipelines"),
     "train": ("host.cli.train", "train a model"),
     "eval": ("host.cli.evaluate", "measure a model"),
+    "bench": ("host.cli.bench", "measure the waveform against its limits and other software"),
     "doctor": (None, "say what is there, what is missing, and how to get it"),
     "grc": (None, "open GNU Radio Companion with the testbed's blocks"),
     "test": (None, "run every test"),

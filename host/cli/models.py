@@ -9,10 +9,12 @@ import importlib
 from host.cli.parser import OneLineParser
 
 
-def add_models(parser: argparse.ArgumentParser, modules: dict[str, str]) -> None:
+def add_models(
+    parser: argparse.ArgumentParser, modules: dict[str, str], metavar: str = "MODEL"
+) -> None:
     """Mount ``modules`` (model → module with ``add_arguments`` and ``run``) on ``parser``."""
     choices = parser.add_subparsers(
-        dest="model", required=True, metavar="MODEL", parser_class=OneLineParser
+        dest="model", required=True, metavar=metavar, parser_class=OneLineParser
     )
     for name, module in modules.items():
         part = importlib.import_module(module)

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure the waveform against its limits and against other software."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+
+from host.cli.models import add_models, run
+
+BENCHES = {"link": "host.bench.link", "phy": "host.bench.phy"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the benchmarks and their options."""
+    present = {n: module for n, module in BENCHES.items() if importlib.util.find_spec(module)}
+    add_models(parser, present, metavar="BENCH")
+
+
+__all__ = ["add_arguments", "run"]
