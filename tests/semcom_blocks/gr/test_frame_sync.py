@@ -41,11 +41,13 @@ def test_odd_pieces_give_the_same_frames(sizes):
     assert sync.counters["frames"] == COUNT
 
 
-def test_the_end_of_a_recording_lets_the_last_frame_go():
+@pytest.mark.parametrize("gap", [1000, 3000, 5000])
+def test_the_end_of_a_recording_lets_the_last_frame_go(gap):
     """The stream ends with the frame's last sample; without the tag it would wait for more."""
-    sent, stream = burst(2, snr_db=None)
+    sent, stream = burst(2, snr_db=None, gap=gap)
     stream = stream[: sent["starts"][1] + len(sent["samples"][1])]
-    whole = np.concatenate([stream, np.zeros(64, np.complex64)])
+    assert len(FrameSync(NUM).push(stream)) < 2
+    whole = np.concatenate([stream, np.zeros(1, np.complex64)])
     pdus, _ = found(whole, 2, tags=[(len(stream), EOF_KEY, True)], ends=1)
     headers = [meta["header"].tobytes() for meta, _ in pdus]
     assert headers == [header.to_bytes() for header in sent["headers"]]

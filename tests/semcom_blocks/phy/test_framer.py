@@ -99,3 +99,30 @@ def test_sequence_number_wraps():
 def test_impossible_frame_sizes_are_refused(size):
     with pytest.raises(ConfigError, match="analog_per_frame"):
         Framer(size)
+
+
+def test_what_is_queued_of_a_job_ends_with_it():
+    framer = Framer()
+    for job_id in (1, 2):
+        framer.add_packet(job_id, b"packet")
+        framer.add_analog(job_id, 0, stream(10))
+    assert [frame.header.analog_offset for frame in framer.end(1)] == [0] * END_REPEATS
+    assert {frame.header.job_id for frame in framer.frames()} == {2}
+
+
+@pytest.mark.parametrize(
+    ("job_id", "stream_id", "n"), [(-1, 0, 1), (65_536, 0, 1), (0, 256, 1), (0, 0, (1 << 24) + 1)]
+)
+def test_streams_that_no_header_can_describe_are_refused(job_id, stream_id, n):
+    framer = Framer()
+    with pytest.raises(ConfigError):
+        framer.add_analog(job_id, stream_id, np.zeros(n, np.complex64))
+    assert list(framer.frames()) == []
+
+
+@pytest.mark.parametrize(("job_id", "size"), [(-1, 1), (65_536, 1), (0, 1025)])
+def test_packets_that_no_header_can_describe_are_refused(job_id, size):
+    framer = Framer()
+    with pytest.raises(ConfigError):
+        framer.add_packet(job_id, bytes(size))
+    assert list(framer.frames()) == []
