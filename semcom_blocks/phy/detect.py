@@ -46,20 +46,16 @@ def lookahead(numerology: Numerology) -> int:
     return 2 * short_len(numerology) + window_len(numerology)
 
 
-def _sliding_sum(values: np.ndarray, doublings: int) -> np.ndarray:
-    """Sum of every 2**doublings neighbours, (n,) → (n + 1 − 2**doublings,).
+def _sliding_sum(values: np.ndarray, doublings: int, spacing: int = 1) -> np.ndarray:
+    """Sum of every 2**doublings items that lie ``spacing`` apart, (n,) → (less,).
 
     Sums of sums: unlike differences of a running total, they keep the precision of a weak
     signal that follows a strong one.
     """
-    for width in (1 << level for level in range(doublings)):
-        values = values[:-width] + values[width:]
+    for level in range(doublings):
+        shift = spacing << level
+        values = values[:-shift] + values[shift:]
     return values
-
-
-def _stride_sums(values: np.ndarray, step: int) -> np.ndarray:
-    """Sum over each ``step`` neighbours (a power of two), (n,) → (n // step,)."""
-    return _sliding_sum(values, step.bit_length() - 1)[::step]
 
 
 def _metric(
@@ -69,12 +65,14 @@ def _metric(
     lag, step = short_period(numerology), stride(numerology)
     n = len(samples) // step * step
     x = np.ascontiguousarray(samples[:n])
-    # Two floats a sample: adding them as reals is what NumPy does fastest.
-    power = np.square(x.view(np.float32))
     product = np.conjugate(x[: n - lag])
     product *= x[lag:]
-    energy = _stride_sums(power[::2] + power[1::2], step)
-    partial = _stride_sums(product, step)
+    # Sums over a stride, which is a power of two.  NumPy adds reals three times faster than
+    # complex numbers, so both are added as the pairs of reals that they are in memory.
+    doublings = step.bit_length() - 1
+    pairs = _sliding_sum(product.view(np.float32), doublings, spacing=2)
+    partial = pairs[: len(pairs) // 2 * 2].view(np.complex64)[::step]
+    energy = _sliding_sum(np.square(x.view(np.float32)), doublings + 1)[:: 2 * step]
     correlation = _sliding_sum(partial, 4)  # W = 8 D = 16 strides
     window = _sliding_sum(energy, 4)
     energies = np.maximum(window[:-2] * window[2:], np.float32(SILENCE))  # D = 2 strides

@@ -19,7 +19,7 @@ from semcom_blocks.phy.header import FrameHeader
 from semcom_blocks.phy.measure import evm_db
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.payload import Payload, extract
-from semcom_blocks.phy.phasor import unit_phasor
+from semcom_blocks.phy.phasor import sloped_phasors, unit_phasor
 from semcom_blocks.phy.preamble import long_field
 from semcom_blocks.phy.sync import Capture
 from semcom_blocks.phy.tracking import track
@@ -89,8 +89,7 @@ def demodulate(capture: Capture, numerology: Numerology) -> Demodulated:
         grid = to_grid(capture.samples, starts, capture.cfo_hz, num, late)
         followed = track(grid, channel, layout)
     carriers = num.carriers
-    turn = followed.phase[:, None] + np.outer(followed.slope, carriers)
-    grid *= unit_phasor(-turn)
+    grid *= sloped_phasors(-followed.phase, -followed.slope, carriers)
     middle = followed.long_phase + followed.long_slope * carriers
     # Half a symbol either side of the middle: the residual CFO turns the two long symbols apart.
     apart = 2 * np.pi * followed.cfo_hz * num.fft_size / num.sample_rate_hz * np.array([-0.5, 0.5])
