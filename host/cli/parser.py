@@ -73,7 +73,7 @@ def add_field(
     """
     model, leaf = _field_of(dotted)
     info = model.model_fields[leaf]
-    shown = default if default is not None else info.default
+    shown = default if default is not None else "off" if info.default is None else info.default
     choices = get_origin(info.annotation) is Literal
     options = ",".join(map(str, get_args(info.annotation)))
     metavar = f"{{{options}}}" if choices else _unit(leaf)
