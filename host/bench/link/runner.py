@@ -12,15 +12,19 @@ import contextlib
 import json
 import multiprocessing
 import os
+import signal
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from host.bench.link.curves import CURVES
+from semcom_blocks.errors import PeerError
 from semcom_blocks.phy.numerology import Numerology
 
 #: Two workers with a thread for every core each would slow one another down.
@@ -65,24 +69,28 @@ def measure(
 ) -> list[dict[str, Any]]:
     """Measure all points on ``workers`` processes; figures of each, in their order.
 
-    ``advance`` is called when a task is done.
+    ``advance`` is called when a task is done.  Raises :class:`PeerError` if a process dies.
     """
     tasks = [(p, c, n) for p, point in enumerate(points) for c, n in enumerate(point.chunks())]
     raw: list[dict[int, dict[str, np.ndarray]]] = [{} for _ in points]
     context = multiprocessing.get_context("spawn")
-    with _single_threaded(), ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = {
-            pool.submit(run_task, points[p], chunk, n, numerology, seed): (p, chunk)
-            for p, chunk, n in tasks
-        }
-        try:
-            for future in as_completed(futures):
-                p, chunk = futures[future]
-                raw[p][chunk] = future.result()
-                advance()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = ProcessPoolExecutor(workers, mp_context=context)
+    try:
+        with _for_workers():  # they are started by the first tasks
+            futures = {
+                pool.submit(run_task, points[p], chunk, n, numerology, seed): (p, chunk)
+                for p, chunk, n in tasks
+            }
+        for future in as_completed(futures):
+            p, chunk = futures[future]
+            raw[p][chunk] = future.result()
+            advance()
+    except BrokenProcessPool:
+        text = "a measuring process died: killed, or out of memory; try fewer --workers"
+        raise PeerError(text) from None
+    finally:
+        # As a context manager the pool would first finish what nobody waits for any more.
+        pool.shutdown(wait=True, cancel_futures=True)
     return [
         CURVES[point.curve].summarise(joined(chunks))
         for point, chunks in zip(points, raw, strict=True)
@@ -101,13 +109,20 @@ def joined(chunks: Mapping[int, dict[str, np.ndarray]]) -> dict[str, np.ndarray]
 
 
 @contextlib.contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Processes started within compute on one thread each."""
+def _for_workers() -> Iterator[None]:
+    """Processes started within compute on one thread each, and leave Ctrl-C to this one.
+
+    A terminal sends it to all of them, and each would tell of it at length.
+    """
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    in_main = threading.current_thread() is threading.main_thread()  # others may not ask
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main else None
     try:
         yield
     finally:
+        if in_main:
+            signal.signal(signal.SIGINT, interrupt)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

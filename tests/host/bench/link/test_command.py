@@ -2,15 +2,27 @@
 """``semcom bench link`` as a user meets it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+
+from host.bench.link import add_arguments, run
+from host.cli.parser import OneLineParser
+from semcom_blocks.errors import ConfigError
+
+COMMAND = [sys.executable, "-m", "host.cli", "bench", "link"]
+#: Longer than the machine needs to start two processes while it does other work.
+PATIENCE_S = 60.0
 
 
 def bench(*arguments, **options):
     return subprocess.run(
-        [sys.executable, "-m", "host.cli", "bench", "link", *arguments],
+        [*COMMAND, *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -47,12 +59,12 @@ def test_a_small_quick_run_prints_targets_and_writes_the_figures(tmp_path):
         (("--fast",), "--fast"),
     ],
 )
-def test_bad_options_are_one_line(arguments, word, tmp_path):
-    done = bench("--quick", *arguments)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1
-    assert word in done.stderr
+def test_bad_options_are_refused(arguments, word):
+    parser = OneLineParser()
+    add_arguments(parser)
+    with pytest.raises(ConfigError, match=word) as refused:
+        run(parser.parse_args(["--quick", *arguments]))
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def test_help_names_the_keys():
@@ -60,3 +72,50 @@ def test_help_names_the_keys():
     assert done.returncode == 0
     for word in ("--quick", "amplitude_bias_percent", "frames_per_1e8_bound"):
         assert word in done.stdout
+
+
+@pytest.fixture
+def running():
+    """A run of both workers that would last for long, as one group of processes."""
+    process = subprocess.Popen(
+        [*COMMAND, "--quick", "--workers", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    yield process
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def measuring(process):
+    """Process ids of the run's workers, once there are two (a third child counts references)."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        found = [int(word) for word in children.read_text().split()]
+        found = [pid for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        if len(found) == 2:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{found} are running, not two")
+
+
+@pytest.mark.parametrize("after_s", [0.0, 4.0])
+def test_ctrl_c_ends_it_at_once_with_a_line(running, after_s):
+    """While the workers start, and while they measure."""
+    measuring(running)
+    time.sleep(after_s)
+    os.killpg(running.pid, signal.SIGINT)
+    out, err = running.communicate(timeout=PATIENCE_S)
+    assert (running.returncode, out, err) == (130, "", "semcom: interrupted\n")
+
+
+def test_a_killed_worker_is_told_in_a_line(running):
+    os.kill(measuring(running)[0], signal.SIGKILL)
+    out, err = running.communicate(timeout=PATIENCE_S)
+    assert (running.returncode, out) == (1, "")
+    assert err.startswith("semcom: error: a measuring process died")
+    assert len(err.splitlines()) == 1
