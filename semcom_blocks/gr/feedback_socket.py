@@ -14,13 +14,15 @@ from semcom_blocks.wire import Message
 
 #: How long the receiving thread waits before it looks whether to stop.
 WAIT_S = 0.05
+#: How long an ack may wait for a sender that comes back: well below its retransmission timeout.
+TICK_S = 0.02
 
 
 class FeedbackSink(PduBlock):
     """``ack`` in (u8); PUSH bound at ``endpoint``.  Old acks are dropped when nobody takes them."""
 
     def __init__(self, endpoint: str = "tcp://127.0.0.1:5562", allow_remote: bool = False) -> None:
-        super().__init__("Feedback Sink", {"ack": self._on_ack})
+        super().__init__("Feedback Sink", {"ack": self._on_ack}, (), TICK_S, self._on_tick)
         socket = transport.open_socket(
             zmq.Context.instance(), zmq.PUSH, bind=endpoint, allow_remote=allow_remote
         )
@@ -29,11 +31,15 @@ class FeedbackSink(PduBlock):
 
     def stop(self) -> bool:
         """Close the socket."""
+        super().stop()
         self._socket.close(linger_s=0.2)
-        return super().stop()
+        return True
 
     def _on_ack(self, _meta: dict[str, Any], data: np.ndarray) -> None:
         self._sender.push(Message("ack", {}, {"data": data}))
+
+    def _on_tick(self) -> None:
+        self._sender.pump()
 
 
 class FeedbackSource(PduBlock):

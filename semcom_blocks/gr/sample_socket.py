@@ -90,8 +90,8 @@ class SampleSource(gr.sync_block):
         self._left = np.zeros(0, np.complex64)
         self._expected: int | None = None
         self.lost = self.refused = 0
-        self.message_port_register_in(pmt.intern("wake"))
-        self.set_msg_handler(pmt.intern("wake"), self._on_wake)
+        self.message_port_register_in(pmt.intern("tick"))
+        self.set_msg_handler(pmt.intern("tick"), self._on_tick)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="samples", daemon=True)
 
@@ -119,7 +119,7 @@ class SampleSource(gr.sync_block):
         self._left = self._left[n:]
         return n
 
-    def _on_wake(self, _message: Any) -> None:
+    def _on_tick(self, _message: Any) -> None:
         """Nothing to do: the scheduler calls :meth:`work` after every message."""
 
     def _serve(self) -> None:
@@ -144,7 +144,7 @@ class SampleSource(gr.sync_block):
                 self._queue.put(samples, timeout=WAIT_S)
             except queue.Full:
                 continue
-            self.to_basic_block()._post(pmt.intern("wake"), pmt.PMT_NIL)
+            self.to_basic_block()._post(pmt.intern("tick"), pmt.PMT_NIL)
             return
 
     def _checked(self, message: Message) -> np.ndarray:

@@ -14,7 +14,7 @@ from semcom_blocks.link.assembler import JobAssembler, JobReceived
 from semcom_blocks.link.message import SemanticMessage
 from semcom_blocks.phy.header import FrameHeader
 from semcom_blocks.phy.numerology import Numerology
-from semcom_blocks.wire import Message
+from semcom_blocks.wire import Message, encode
 
 TICK_S = 0.02
 #: Heartbeats let the host tell a quiet channel from a dead process.
@@ -24,7 +24,10 @@ HIGH_WATER_MARK = 8
 
 
 class SemanticSink(PduBlock):
-    """PUSH bound at ``endpoint``; a bounded queue drops the oldest when nobody listens.
+    """PUSH bound at ``endpoint``; bounded queues drop the oldest when nobody listens.
+
+    Measurements of frames wait in a queue of their own, so that a flood of them cannot
+    push out the job that came before.
 
     Ports: ``message`` in (u8), ``frames`` in (c32 with all measurements).
     """
@@ -46,7 +49,8 @@ class SemanticSink(PduBlock):
             allow_remote=allow_remote,
         )
         self._socket = transport.MessageSocket(socket)
-        self._sender = transport.BoundedSender(self._socket)
+        self._frames = transport.BoundedSender(self._socket)
+        self._results = transport.BoundedSender(self._socket)
         self._numerology = numerology or Numerology()
         self._assembler = JobAssembler(idle_timeout_s)
         self._counters: dict[str, int] = {}
@@ -57,7 +61,8 @@ class SemanticSink(PduBlock):
     def stop(self) -> bool:
         """Send what is queued if the peer takes it, then close."""
         super().stop()
-        self._sender.drain(0.2)
+        self._frames.drain(0.2)
+        self._results.drain(0.2)
         self._socket.close(linger_s=0.2)
         return True
 
@@ -70,7 +75,7 @@ class SemanticSink(PduBlock):
         if self._at_end == {"message", "frames"}:
             self._at_end.clear()
             self._deliver(self._assembler.close_all())
-            self._sender.push(Message("end", {"counters": self._counters}, {}))
+            self._results.push(Message("end", {"counters": self._counters}, {}))
 
     def _on_message(self, meta: dict[str, Any], body: np.ndarray) -> None:
         if "counters" in meta:
@@ -85,7 +90,7 @@ class SemanticSink(PduBlock):
         header = FrameHeader.from_bytes(meta["header"].tobytes())
         now_s = time.monotonic()
         self._display |= display_arrays(meta, analog, self._numerology)
-        self._sender.push(frame_message(header, meta))
+        self._frames.push(frame_message(header, meta))
         if header.end:
             self._deliver(self._assembler.on_end(header.job_id, header.analog_offset, now_s))
             return
@@ -97,15 +102,17 @@ class SemanticSink(PduBlock):
     def _on_tick(self) -> None:
         now_s = time.monotonic()
         self._deliver(self._assembler.poll(now_s))
-        self._sender.pump()
-        if now_s - self._heartbeat_s >= HEARTBEAT_S and not len(self._sender):
+        self._frames.pump()
+        self._results.pump()
+        queued = len(self._frames) + len(self._results)
+        if now_s - self._heartbeat_s >= HEARTBEAT_S and not queued:
             self._heartbeat_s = now_s
-            counters = self._counters | self._sender.counters()
+            dropped = self._frames.dropped + self._results.dropped
+            counters = self._counters | {"sent": self._socket.sent, "dropped": dropped}
             status = {"role": "rx", "counters": counters, "versions": versions()}
-            beat = Message("status", status, {})
-            if self._socket.send(beat, 0.0) is False:
-                self._socket.dropped -= 1
+            # A heartbeat that nobody takes is no loss.
+            self._socket.offer(encode(Message("status", status, {})))
 
     def _deliver(self, jobs: list[JobReceived]) -> None:
         for job in jobs:
-            self._sender.push(received_message(job, self._counters, self._display))
+            self._results.push(received_message(job, self._counters, self._display))

@@ -135,8 +135,8 @@ class TestFeedback:
                 send(sink, "ack", {}, bytes([number]))
             until(lambda: sink._sender.dropped == 200 - 64)
             pull = peer(zmq.PULL, endpoint)
-            # What waits goes out with the next acknowledgement.
-            until(lambda: send(sink, "ack", {}, b"\xff") or pull.receive(0.01))
+            got = [pull.receive(PATIENCE_S).arrays["data"][0] for _ in range(64)]
+        assert got == list(range(200 - 64, 200))
         assert sink.refused == 0
 
     def test_what_is_no_ack_is_refused_and_the_next_one_counts(self):
@@ -313,6 +313,24 @@ class TestSemanticSink:
         self.feed(sink, passed)
         assert self.told(sink, "received").meta["prompt"] == "hello"
         assert sink.block.refused == len(bad) + 2 * len(no_pdus()) + 1
+
+    def test_a_host_that_pauses_finds_the_job_behind_a_flood_of_frames(self, passed):
+        """Measurements beyond the queue are dropped, the oldest first, and counted."""
+        endpoint, bench = free_endpoint(), Bench()
+        block = SemanticSink(endpoint)
+        bench.alone(block, "frames")
+        with bench, zmq.Context() as context:
+            bench.block = block
+            self.feed(bench, passed)
+            meta, vector = passed["equalizer.frames"][0]
+            for _ in range(400):
+                send(block, "frames", meta, vector)
+            until(lambda: block._frames.dropped == 406 - 256)
+            pull = transport.open_socket(context, zmq.PULL, connect=endpoint)
+            with transport.MessageSocket(pull) as bench.host:
+                assert self.told(bench, "received").meta["prompt"] == "hello"
+                counters = self.told(bench, "status").meta["counters"]
+        assert counters["dropped"] == 406 - 256
 
     def test_a_recording_ends_only_when_frames_and_messages_have(self, sink, passed):
         payload = passed["equalizer.frames"][:3]
