@@ -27,10 +27,10 @@ PHASE_HALF_WINDOWS = (1, 2, 4, 8, 16, 32)
 #: whole, which is crude where the drift turns a half by more than a cycle; the others see what
 #: is left.
 SLOPE_PASSES = 3
-#: Turn at the edge of band and frame, in rad, below which a pass was the last: each leaves at
-#: most a tenth of what it took off (a hundredth above 10 dB), and an error of 0.003 rad there
-#: is 55 dB below the signal.
-SLOPE_SETTLED = 0.03
+#: Turn at the edge of band and frame, in rad, below which a pass was the last.  Each leaves at
+#: most a tenth of what it took off at 0 dB, a hundredth from 10 dB on: an error of 0.005 or
+#: 0.0005 rad at the edge, 50 or 70 dB below the signal.
+SLOPE_SETTLED = 0.05
 #: Largest sampling-rate offset that is searched for.
 MAX_SRO = 250e-6
 
@@ -112,8 +112,10 @@ class _Products:
     def turn(self, slope: np.ndarray) -> None:
         """Take a slope per symbol (n_symbols,), rad per carrier, off the products as measured."""
         num, geometry = self._numerology, self._geometry
-        rows = unit_phasor(-np.outer(slope[geometry.known_rows], num.carriers))
-        comb = unit_phasor(-np.outer(num.carriers[num.comb_index], slope[geometry.data_rows]))
+        rows = unit_phasor(np.multiply.outer(-slope[geometry.known_rows], num.carriers))
+        comb = unit_phasor(
+            np.multiply.outer(num.carriers[num.comb_index], -slope[geometry.data_rows])
+        )
         self._turned = self._rows * rows, self._comb * comb
 
     def halves(self) -> tuple[np.ndarray, np.ndarray]:
