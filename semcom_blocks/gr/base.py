@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 #: Key of a PDU that announces the end of a recording; every block passes it on.
 EOF_KEY = "eof"
+#: Key of a stream tag on the first sample behind a gap: an overflow, or a lost message.
+GAP_KEY = "gap"
 
 
 def versions() -> dict[str, str]:

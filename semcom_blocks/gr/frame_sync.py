@@ -8,7 +8,7 @@ import pmt
 from gnuradio import gr
 
 from semcom_blocks.gr import pdu
-from semcom_blocks.gr.base import EOF_KEY
+from semcom_blocks.gr.base import EOF_KEY, GAP_KEY
 from semcom_blocks.phy.measure import power_spectrum
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.sync import Capture, FrameSync
@@ -18,7 +18,8 @@ class FrameSyncBlock(gr.sync_block):
     """Stream in, ``frames`` out (c32 PDU: the frame from its first long symbol on).
 
     The dictionary holds header, cfo_hz, start_sample, power_dbfs and the spectrum.
-    A stream tag ``eof`` flushes the synchroniser and is passed on as a PDU.
+    A stream tag ``eof`` flushes the synchroniser and is passed on as a PDU; ``gap``
+    marks a sample before which the radio lost some, and drops the frame across it.
     """
 
     def __init__(self, numerology: Numerology | None = None) -> None:
@@ -34,8 +35,9 @@ class FrameSyncBlock(gr.sync_block):
 
     def work(self, input_items: list[np.ndarray], output_items: list[Any]) -> int:
         """Push what came; see :meth:`gr.sync_block.work`."""
-        samples = input_items[0]
-        for capture in self._sync.push(samples):
+        samples, read = input_items[0], self.nitems_read(0)
+        tags = self.get_tags_in_window(0, 0, len(samples), pmt.intern(GAP_KEY))
+        for capture in self._sync.push(samples, sorted({tag.offset - read for tag in tags})):
             self._publish(capture)
         if self.get_tags_in_window(0, 0, len(samples), pmt.intern(EOF_KEY)):
             for capture in self._sync.flush():

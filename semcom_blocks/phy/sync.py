@@ -6,7 +6,8 @@
 
 A transmitter that breaks off and begins anew, or an overflow in between, leaves a
 frame whose samples hold another frame's preamble: COLLECT looks for one, drops the
-frame that was broken off and collects the later one.
+frame that was broken off and collects the later one.  Where the radio itself reports
+that samples are missing, a frame across the gap is dropped at once.
 
 Every step looks at a stretch of fixed length from an absolute position and runs
 only once that stretch is there, so the frames found do not depend on how the
@@ -15,7 +16,7 @@ stream was cut into pieces.
 
 from cmath import phase
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -69,6 +70,7 @@ class SyncCounters:
     confirmed: int = 0
     headers_bad: int = 0
     truncated: int = 0
+    gapped: int = 0
     frames: int = 0
 
 
@@ -86,14 +88,21 @@ class FrameSync:
         self._candidates: deque[detect.Candidate] = deque()
         self._scan_end = 0
         self._pending: tuple[acquire.Acquisition, float, FrameHeader, int] | None = None
+        self._gaps: deque[int] = deque()
 
     @property
     def held_samples(self) -> int:
         """Samples in memory: at most a frame and a scan block besides what was last pushed."""
         return len(self._buffer) + sum(map(len, self._pieces))
 
-    def push(self, samples: np.ndarray) -> list[Capture]:
-        """Take samples complex64 (n,), any n; return the frames that became complete."""
+    def push(self, samples: np.ndarray, gaps: Sequence[int] = ()) -> list[Capture]:
+        """Take samples complex64 (n,), any n; return the frames that became complete.
+
+        ``gaps`` are rising offsets into ``samples`` before which the radio lost some
+        (overflow): a frame across one is dropped and counted as ``gapped``, and the
+        search goes on behind it.
+        """
+        self._gaps.extend(self._available + gap for gap in gaps)
         self.counters.samples += len(samples)
         self._available += len(samples)
         self._pieces.append(np.array(samples, np.complex64))
@@ -208,6 +217,12 @@ class FrameSync:
         acquisition, cfo_hz, header, body = self._pending
         start = acquisition.long_position
         spare = acquire.backoff(self.numerology) + int(np.ceil(body * SPARE_SRO))
+        if (gap := self._next_gap(start)) is not None and gap < start + body:
+            self.counters.gapped += 1
+            self._pending = None
+            self._candidates.clear()
+            self._scan = self._scan_end = gap
+            return True
         samples = self._view(start, start + body + spare)
         if samples is None:
             return None
@@ -223,6 +238,12 @@ class FrameSync:
         samples = remove_dc(samples)
         self._scan = self._scan_end = start + stop
         return Capture(samples.copy(), start, cfo_hz, header, to_db(mean_power(samples[:body])))
+
+    def _next_gap(self, start: int) -> int | None:
+        """The first gap behind position ``start``; earlier ones are forgotten."""
+        while self._gaps and self._gaps[0] <= start:
+            self._gaps.popleft()
+        return self._gaps[0] if self._gaps else None
 
     def _restart(self, samples: np.ndarray, start: int, inner: int, n_scan: int) -> bool:
         """Look for another frame in ``samples`` from ``inner`` on, and lock to the first one."""
