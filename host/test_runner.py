@@ -59,7 +59,12 @@ RADIO = Suite(
     "radio",
     RADIO_PYTHON,
     "gnuradio",
-    ("semcom_blocks/gr", "semcom_blocks/radio", "flowgraphs"),
+    (
+        "semcom_blocks/gr",
+        "semcom_blocks/radio",
+        "semcom_blocks/bench/test_gr_digital.py",
+        "flowgraphs",
+    ),
 )
 HOST = Suite(
     "host",

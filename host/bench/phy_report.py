@@ -38,6 +38,10 @@ def document(
     gnu = figures[f"gr_digital/{GR_KIND}"]["msps"] if _valid(rows, "gr_digital", GR_KIND) else None
     liquid = _msps(figures, f"liquid/{OWN_KIND}") if _valid(rows, "liquid", OWN_KIND) else None
     search, liquid_search = _msps(figures, "ours/noise"), _msps(figures, "liquid/noise")
+    void = [row for row in rows if not _right(row)]
+    if void:
+        lost = ", ".join(f"{row['receiver']}/{row['kind']}" for row in void)
+        notes = [*notes, f"void, since frames were lost: {lost}"]
     busy = [key for key, f in figures.items() if f["wall_msps"] < BUSY_SHARE * f["msps"]]
     if busy:
         notes = [*notes, f"the core was shared with other work while timing {', '.join(busy)}"]
@@ -93,12 +97,12 @@ def _row(segment: dict[str, Any], figures: Figures, segments: Segments) -> dict[
     }
 
 
+def _right(row: dict[str, Any]) -> bool:
+    return row["frames_right"] >= RIGHT_SHARE * row["frames"]
+
+
 def _valid(rows: list[dict[str, Any]], receiver: str, kind: str) -> bool:
-    return any(
-        row["frames_right"] >= RIGHT_SHARE * row["frames"]
-        for row in rows
-        if (row["receiver"], row["kind"]) == (receiver, kind)
-    )
+    return any(_right(row) for row in rows if (row["receiver"], row["kind"]) == (receiver, kind))
 
 
 def _msps(figures: Figures, key: str) -> float | None:
@@ -121,6 +125,8 @@ def _targets(report: dict[str, Any]) -> list[dict[str, Any]]:
         {"name": name, "target": f"≥ {limit:g}", "measured": value, "met": _reached(value, limit)}
         for name, limit, value in least
     ]
+    if decode["msps"] is None:  # our own frames were lost: worse than not measured
+        found = [t | {"met": False} if "decode" in t["name"] else t for t in found]
     grown = memory["growth_bytes"]
     found.append(
         {
