@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from semcom_blocks.phy import measure
-from semcom_blocks.phy.demodulator import long_starts, symbol_starts, to_grid
+from semcom_blocks.phy.demodulator import frame_grid, long_starts, symbol_starts, to_grid
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.preamble import long_spectrum, long_start
 
@@ -72,3 +72,13 @@ def test_the_samples_are_left_alone(samples):
     before = samples.copy()
     to_grid(samples, symbol_starts(10, NUM), 1e3, NUM)
     assert np.array_equal(samples, before)
+
+
+@pytest.mark.parametrize("missing", [0, 1, 500])
+def test_a_whole_frame_is_the_same_as_its_symbols(sent, samples, missing):
+    """Also where the last samples are missing: those windows are held inside."""
+    n_symbols = len(sent.grid)
+    cut = samples[: len(samples) - missing]
+    long, grid = frame_grid(cut, n_symbols, 2e3, NUM)
+    np.testing.assert_array_equal(long, to_grid(cut, long_starts(NUM), 2e3, NUM))
+    np.testing.assert_array_equal(grid, to_grid(cut, symbol_starts(n_symbols, NUM), 2e3, NUM))
