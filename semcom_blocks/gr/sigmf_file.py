@@ -10,15 +10,22 @@ import pmt
 from gnuradio import gr
 
 from semcom_blocks import sigmf
+from semcom_blocks.errors import RadioError
 from semcom_blocks.gr.base import EOF_KEY
 from semcom_blocks.gr.sample_socket import report_job_end
 
+#: What a block returns that takes or gives nothing more.
+WORK_DONE = -1
 #: Zero samples behind the recording, on which the end is tagged.
 TAIL_SAMPLES = 64
 
 
 class SigmfSink(gr.sync_block):
-    """Stream in; ``status`` out.  The pair gets its name when the flowgraph stops, not before."""
+    """Stream in; ``status`` out.  The pair gets its name when the flowgraph stops, not before.
+
+    Where the disk is full or gone, ``failed`` says so, nothing more is taken and the pair
+    gets no name.
+    """
 
     def __init__(self, path: str, sample_rate_hz: float, description: str = "") -> None:
         gr.sync_block.__init__(self, "SigMF Sink", in_sig=[np.complex64], out_sig=None)
@@ -26,23 +33,39 @@ class SigmfSink(gr.sync_block):
         self._pair = sigmf.pair(path)
         self._pair.check_writable()
         self._partial = Path(f"{self._pair.data}.partial")
-        self._file = self._partial.open("wb")
         self._about = (sample_rate_hz, description)
+        self.failed: RadioError | None = None
+        try:
+            self._file = self._partial.open("wb")
+        except OSError as error:
+            raise self._lost(error) from None
 
     def stop(self) -> bool:
         """Close the data file and write the metadata."""
-        if not self._file.closed:
+        if self._file.closed:
+            return True
+        try:
             self._file.close()
-            os.replace(self._partial, self._pair.data)
-            self._pair.write_meta(*self._about)
+            if self.failed is None:
+                os.replace(self._partial, self._pair.data)
+                self._pair.write_meta(*self._about)
+        except OSError as error:
+            self.failed = self.failed or self._lost(error)
         return True
 
     def work(self, input_items: list[np.ndarray], output_items: list[Any]) -> int:
         """Append what came; see :meth:`gr.sync_block.work`."""
         samples = input_items[0]
-        self._file.write(samples.astype("<c8", copy=False).tobytes())
+        try:
+            self._file.write(samples.astype("<c8", copy=False).tobytes())
+        except OSError as error:
+            self.failed = self._lost(error)
+            return WORK_DONE
         report_job_end(self, len(samples))
         return len(samples)
+
+    def _lost(self, error: OSError) -> RadioError:
+        return RadioError(f"radio file:{self._pair.data} cannot be written: {error.strerror}")
 
 
 class SigmfSource(gr.sync_block):

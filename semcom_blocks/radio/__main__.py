@@ -16,6 +16,9 @@ from pathlib import Path
 from semcom_blocks.errors import ConfigError, SemcomError
 from semcom_blocks.radio.job import ROLES, RadioJob
 
+#: How often the radio is looked at.
+WATCH_S = 0.1
+
 
 def run(role: str, config: Path) -> None:
     """Build the flowgraph of ``role``, run it, stop it when told to."""
@@ -30,9 +33,12 @@ def run(role: str, config: Path) -> None:
 
     top = flowgraph.transmitter(job) if role == "tx" else flowgraph.receiver(job)
     top.start()
-    stop.wait()
+    while not stop.wait(WATCH_S) and top.failed is None:
+        pass
     top.stop()
     top.wait()
+    if top.failed is not None:
+        raise top.failed
 
 
 def main() -> int:

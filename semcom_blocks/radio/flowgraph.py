@@ -5,6 +5,7 @@ from typing import Any
 
 from gnuradio import gr
 
+from semcom_blocks.errors import RadioError
 from semcom_blocks.gr.channel_estimator import ChannelEstimator
 from semcom_blocks.gr.equalizer import Equalizer
 from semcom_blocks.gr.feedback_socket import FeedbackSink, FeedbackSource
@@ -29,6 +30,12 @@ class Flowgraph(gr.top_block):
         # With exceptions caught, a raising Python block would leave wait() hanging for ever.
         gr.top_block.__init__(self, name, catch_exceptions=False)
         self._kept: list[Any] = []
+
+    @property
+    def failed(self) -> RadioError | None:
+        """Why a radio was lost, None while all is well."""
+        errors = (getattr(block, "failed", None) for block in self._kept)
+        return next((error for error in errors if error is not None), None)
 
     def chain(self, *blocks: Any) -> None:
         """Connect stream blocks in a row."""

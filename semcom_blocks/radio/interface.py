@@ -3,7 +3,9 @@
 
 A radio makes two GNU Radio blocks: a sink that takes the transmit stream and a
 source that gives the receive stream.  The sink has a message port ``status`` on
-which it reports each job (stream tag ``job_end``) whose last sample it took.
+which it reports each job (stream tag ``job_end``) whose last sample it took.  A block
+whose radio is lost sets its attribute ``failed`` to a :class:`RadioError`, which ends the
+process with that line.
 """
 
 from typing import Any, Protocol

@@ -64,3 +64,19 @@ def test_a_folder_that_is_not_there_is_an_error_before_anything_is_written(tmp_p
     with pytest.raises(RadioError, match="no writable folder"):
         SigmfSink(str(tmp_path / "missing" / "burst"), RATE_HZ)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_the_way_of_the_data_is_named(tmp_path):
+    (tmp_path / "burst.sigmf-data.partial").mkdir()
+    with pytest.raises(RadioError, match="cannot be written: Is a directory"):
+        SigmfSink(str(tmp_path / "burst"), RATE_HZ)
+
+
+def test_a_full_disk_is_told_and_leaves_no_recording(tmp_path):
+    (tmp_path / "burst.sigmf-data.partial").symlink_to("/dev/full")
+    bench, sink = Bench(), SigmfSink(str(tmp_path / "burst"), RATE_HZ)
+    bench.chain(Chunks(normal(100_000)), sink)
+    with bench:
+        until(lambda: sink.failed)
+    assert "No space left" in str(sink.failed)
+    assert not (tmp_path / "burst.sigmf-data").exists()

@@ -146,3 +146,18 @@ def test_a_sender_that_is_killed_leaves_no_recording_behind(tmp_path):
 
     transmit(tmp_path, path, [(1, "lost")], kill)
     assert [entry.name for entry in tmp_path.glob("burst*")] == ["burst.sigmf-data.partial"]
+
+
+def test_a_disk_that_is_full_is_one_line_and_status_two(tmp_path):
+    (tmp_path / "burst.sigmf-data.partial").symlink_to("/dev/full")
+    where = endpoints()
+    job = {"radio": f"file:{tmp_path}/burst", "link": BLIND, "endpoints": where}
+    with Radio(tmp_path, "tx", **job) as radio, Host(source=where["source"]) as host:
+        host.ready()
+        host.begin(1, "too much", N_SYMBOLS)
+        assert radio.wait() == 2
+        expected = f"radio file:{tmp_path}/burst.sigmf-data cannot be written: No space left"
+        assert radio.said.startswith(f"semcom: error: {expected}")
+        assert radio.said.count("\n") == 1
+    assert not (tmp_path / "burst.sigmf-data").exists()
+    assert not (tmp_path / "burst.sigmf-meta").exists()
