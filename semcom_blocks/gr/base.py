@@ -14,6 +14,7 @@ from gnuradio import gr
 
 from semcom_blocks import __version__
 from semcom_blocks.gr import pdu
+from semcom_blocks.gr.socket_thread import SocketThread
 
 logger = logging.getLogger(__name__)
 
@@ -99,10 +100,11 @@ class PduBlock(gr.basic_block):
             self._listen(port, partial(self._take, port, handler))
         for port in outputs:
             self.message_port_register_out(pmt.intern(port))
-        self._ticker = None
+        # What runs beside the scheduler while the flowgraph does.
+        self._helpers: list[Ticker | SocketThread] = []
         if tick_s is not None and on_tick is not None:
             self._listen("tick", lambda _message: on_tick())
-            self._ticker = Ticker(self, tick_s)
+            self._helpers.append(Ticker(self, tick_s))
 
     def publish(self, port: str, meta: dict[str, Any], vector: np.ndarray | bytes = b"") -> None:
         """Send a PDU on an output port."""
@@ -115,14 +117,14 @@ class PduBlock(gr.basic_block):
 
     def start(self) -> bool:
         """Called by the scheduler."""
-        if self._ticker is not None:
-            self._ticker.start()
+        for helper in self._helpers:
+            helper.start()
         return True
 
     def stop(self) -> bool:
         """Called by the scheduler."""
-        if self._ticker is not None:
-            self._ticker.stop()
+        for helper in self._helpers:
+            helper.stop()
         return True
 
     def _listen(self, port: str, receive: Callable[[Any], None]) -> None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Acknowledgements out of band: the feedback path ``zmq``."""
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import zmq
 from semcom_blocks import transport
 from semcom_blocks.errors import WireError
 from semcom_blocks.gr.base import PduBlock
+from semcom_blocks.gr.socket_thread import SocketThread
 from semcom_blocks.wire import Message
 
 #: How long the receiving thread waits before it looks whether to stop.
@@ -49,31 +49,17 @@ class FeedbackSource(PduBlock):
         super().__init__("Feedback Source", {}, ("ack",))
         socket = transport.open_socket(zmq.Context.instance(), zmq.PULL, connect=endpoint)
         self._socket = transport.MessageSocket(socket)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="feedback", daemon=True)
+        self._helpers.append(SocketThread("feedback", self._socket, self._serve))
 
-    def start(self) -> bool:
-        """Begin to receive."""
-        self._thread.start()
-        return super().start()
-
-    def stop(self) -> bool:
-        """Stop receiving and close the socket."""
-        self._stop.set()
-        self._thread.join()
-        return super().stop()
-
-    def _serve(self) -> None:
-        with self._socket as socket:
-            while not self._stop.is_set():
-                message = socket.receive(WAIT_S)
-                if message is None:
-                    continue
-                try:
-                    data = message.array("data", np.uint8, 1)
-                except WireError:
-                    data = None
-                if message.kind == "ack" and data is not None:
-                    self.publish("ack", {}, data)
-                else:
-                    socket.refused += 1
+    def _serve(self, socket: transport.MessageSocket) -> None:
+        message = socket.receive(WAIT_S)
+        if message is None:
+            return
+        try:
+            data = message.array("data", np.uint8, 1)
+        except WireError:
+            data = None
+        if message.kind == "ack" and data is not None:
+            self.publish("ack", {}, data)
+        else:
+            socket.refused += 1

@@ -3,7 +3,6 @@
 
 import logging
 import queue
-import threading
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,8 @@ from gnuradio import gr
 from semcom_blocks import transport
 from semcom_blocks.errors import WireError
 from semcom_blocks.gr import pdu
+from semcom_blocks.gr.base import GAP_KEY
+from semcom_blocks.gr.socket_thread import SocketThread
 from semcom_blocks.wire import Message
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ class SampleSink(gr.sync_block):
 class SampleSource(gr.sync_block):
     """Stream out; PULL bound at ``endpoint``.
 
-    ``lost`` counts gaps in the sequence, ``refused`` well-formed messages that hold no samples.
+    ``lost`` counts gaps in the sequence, each of which puts the tag ``gap`` on the sample behind
+    it; ``refused`` counts well-formed messages that hold no samples.
 
     A source without output is called again after 250 ms, too late for a radio; but a
     message on any port wakes it.  Hence a thread receives, and wakes.
@@ -86,14 +88,13 @@ class SampleSource(gr.sync_block):
             allow_remote=allow_remote,
         )
         self._socket = transport.MessageSocket(socket)
-        self._queue: queue.Queue[np.ndarray] = queue.Queue(HIGH_WATER_MARK)
+        self._queue: queue.Queue[tuple[bool, np.ndarray]] = queue.Queue(HIGH_WATER_MARK)
         self._left = np.zeros(0, np.complex64)
         self._expected: int | None = None
         self.lost = self.refused = 0
         self.message_port_register_in(pmt.intern("tick"))
         self.set_msg_handler(pmt.intern("tick"), self._on_tick)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="samples", daemon=True)
+        self._thread = SocketThread("samples", self._socket, self._serve)
 
     def start(self) -> bool:
         """Begin to receive."""
@@ -102,17 +103,18 @@ class SampleSource(gr.sync_block):
 
     def stop(self) -> bool:
         """Stop receiving and close the socket."""
-        self._stop.set()
-        self._thread.join()
+        self._thread.stop()
         return True
 
     def work(self, input_items: list[Any], output_items: list[np.ndarray]) -> int:
         """Hand out what arrived; see :meth:`gr.sync_block.work`."""
         if not len(self._left):
             try:
-                self._left = self._queue.get_nowait()
+                gap, self._left = self._queue.get_nowait()
             except queue.Empty:
                 return 0
+            if gap:
+                self.add_item_tag(0, self.nitems_written(0), pmt.intern(GAP_KEY), pmt.PMT_T)
         out = output_items[0]
         n = min(len(out), len(self._left))
         out[:n] = self._left[:n]
@@ -122,26 +124,25 @@ class SampleSource(gr.sync_block):
     def _on_tick(self, _message: Any) -> None:
         """Nothing to do: the scheduler calls :meth:`work` after every message."""
 
-    def _serve(self) -> None:
-        with self._socket as socket:
-            while not self._stop.is_set():
-                message = socket.receive(WAIT_S)
-                if message is None:
-                    continue
-                try:
-                    samples = self._checked(message)
-                except WireError as error:
-                    self.refused += 1
-                    if self.refused & (self.refused - 1) == 0:  # a flood must not fill the log
-                        logger.warning("refused samples number %d: %s", self.refused, error)
-                    continue
-                self._enqueue(samples)
+    def _serve(self, socket: transport.MessageSocket) -> None:
+        message = socket.receive(WAIT_S)
+        if message is None:
+            return
+        lost = self.lost
+        try:
+            samples = self._checked(message)
+        except WireError as error:
+            self.refused += 1
+            if self.refused & (self.refused - 1) == 0:  # a flood must not fill the log
+                logger.warning("refused samples number %d: %s", self.refused, error)
+            return
+        self._enqueue(self.lost > lost, samples)
 
-    def _enqueue(self, samples: np.ndarray) -> None:
+    def _enqueue(self, gap: bool, samples: np.ndarray) -> None:
         """Wait for room: then the socket's own queue fills up, and the sender waits."""
-        while len(samples) and not self._stop.is_set():
+        while len(samples) and not self._thread.stopping:
             try:
-                self._queue.put(samples, timeout=WAIT_S)
+                self._queue.put((gap, samples), timeout=WAIT_S)
             except queue.Full:
                 continue
             self.to_basic_block()._post(pmt.intern("tick"), pmt.PMT_NIL)

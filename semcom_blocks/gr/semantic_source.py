@@ -2,7 +2,6 @@
 """Semantic Source: takes prompts and analog symbols from the host over ZeroMQ."""
 
 import queue
-import threading
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import zmq
 from semcom_blocks import transport
 from semcom_blocks.errors import ConfigError, WireError
 from semcom_blocks.gr.base import PduBlock, versions
+from semcom_blocks.gr.socket_thread import SocketThread
 from semcom_blocks.link.message import SemanticMessage
 from semcom_blocks.link.transmission import Transmission
 from semcom_blocks.phy import interleave
@@ -37,29 +37,15 @@ class SemanticSource(PduBlock):
         self._socket = transport.MessageSocket(socket)
         self._replies: queue.SimpleQueue[tuple[bytes, Message]] = queue.SimpleQueue()
         self._jobs: dict[int, tuple[bytes, Transmission]] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="semantic-source", daemon=True)
+        self._helpers.append(SocketThread("semantic-source", self._socket, self._serve))
 
-    def start(self) -> bool:
-        """Begin to serve the socket."""
-        self._thread.start()
-        return super().start()
-
-    def stop(self) -> bool:
-        """Stop serving and close the socket."""
-        self._stop.set()
-        self._thread.join()
-        return super().stop()
-
-    def _serve(self) -> None:
-        with self._socket as socket:
-            while not self._stop.is_set():
-                received = socket.receive_from(POLL_S)
-                if received is not None:
-                    self._on_request(*received)
-                while not self._replies.empty():
-                    peer, reply = self._replies.get()
-                    socket.send_to(peer, reply, 0.0)
+    def _serve(self, socket: transport.MessageSocket) -> None:
+        received = socket.receive_from(POLL_S)
+        if received is not None:
+            self._on_request(*received)
+        while not self._replies.empty():
+            peer, reply = self._replies.get()
+            socket.send_to(peer, reply, 0.0)
 
     def _on_request(self, peer: bytes, request: Message) -> None:
         # What a reply repeats, so that the peer knows which request it answers.

@@ -98,6 +98,8 @@ class TestSamples:
                 assert push.send(samples_message(seq), PATIENCE_S)
             until(lambda: out.count == 600)
         assert source.lost == 1
+        # Messages hold 100 samples: the third one is the first behind the gap.
+        assert [(offset, name) for offset, name, _ in out.tags] == [(200, "gap")]
 
     def test_without_a_receiver_the_sender_waits_and_loses_nothing(self):
         endpoint, out = free_endpoint(), Recorder()
