@@ -18,7 +18,22 @@ from models.image_codec import ImageCodec  # noqa: E402
 from semcom_blocks.errors import ConfigError, ModelError  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
-TINY = "--steps 6 --batch 4 --width 8 --blocks 1 --threads 2 --photo-share 0.5 --seed 3".split()
+TINY = [
+    "--steps",
+    "6",
+    "--batch",
+    "4",
+    "--width",
+    "8",
+    "--blocks",
+    "1",
+    "--threads",
+    "2",
+    "--photo-share",
+    "0.5",
+    "--seed",
+    "3",
+]
 
 KILLED_AT_STEP_4 = """
 import os, signal, sys
