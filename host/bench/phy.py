@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive(1e6, 1e11),
         default=MEMORY_SAMPLES,
         metavar="N",
-        help="samples of the stream over which memory is watched",
+        help="samples of the stream over which memory is watched; the full claim is 1e9",
     )
     parser.add_argument(
         "--rounds",

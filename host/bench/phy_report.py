@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from host.versions import own_versions
@@ -164,7 +165,7 @@ def _target_table(report: dict[str, Any]) -> Table:
 
 def _frame_table(report: dict[str, Any]) -> Table:
     columns = ("receiver", "frame", "symbols", "samples", "right", "MS/s", "Msym/s", "ours/it")
-    table = Table(*columns, title="decode, by kind of frame")
+    table = Table(*columns, title="decode, by kind of frame", box=SIMPLE_HEAD, padding=(0, 1))
     for row in report["decode"]["by_frame"]:
         table.add_row(
             row["receiver"],

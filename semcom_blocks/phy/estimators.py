@@ -86,7 +86,7 @@ def _fit(parts: list[_Part], n_used: int, n_known: int) -> tuple[np.ndarray, np.
     error = 0.0
     for cells, pilots, carriers in parts:
         residual = cells - response[carriers] * pilots
-        error += float((residual.real**2 + residual.imag**2).sum(dtype=float))
+        error += float((residual.real**2 + residual.imag**2).sum())
     return response, weight, max(error / max(n_known - n_used, 1), 1e-12)
 
 
