@@ -41,6 +41,9 @@ class Equalizer(PduBlock):
         payload = extract(equalized, layout)
         if payload.digital:
             self.publish("packets", {"job_id": header.job_id}, payload.digital)
+        elif header.end:  # follows the packets, so that the sink knows when none is under way
+            end = {"job_id": header.job_id, "seq": header.seq, "job_end": True}
+            self.publish("packets", end | {"frames_expected": header.analog_offset})
         meta["evm_db"] = pilot_evm_db(equalized, layout)
         meta["symbol_noise_var"] = payload.noise_var
         meta["constellation"] = payload.symbols

@@ -14,14 +14,18 @@ from semcom_blocks.link.receiver import ArqReceiver
 class PromptArqReceiver(PduBlock):
     """Ports: ``packets`` in (u8), ``ack`` out (u8), ``message`` out (u8).
 
-    Every packet also sends an empty PDU with the counters on ``message``.
+    Every packet also sends an empty PDU with the counters on ``message``; the end of
+    a job (``job_end``) is passed on behind its packets.
     """
 
     def __init__(self) -> None:
         super().__init__("Prompt ARQ Receiver", {"packets": self._on_packet}, ("ack", "message"))
         self._arq = ArqReceiver()
 
-    def _on_packet(self, _meta: dict[str, Any], data: np.ndarray) -> None:
+    def _on_packet(self, meta: dict[str, Any], data: np.ndarray) -> None:
+        if meta.get("job_end"):
+            self.publish("message", meta)
+            return
         events = self._arq.on_packet(data.tobytes(), time.monotonic())
         self.publish("message", {"counters": self._arq.counters})
         for event in events:

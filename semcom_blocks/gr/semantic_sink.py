@@ -17,6 +17,8 @@ from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.wire import Message, encode
 
 TICK_S = 0.02
+#: Ends of jobs of which one half is there; a flood of odd frames must not take memory.
+MAX_OPEN_ENDS = 64
 #: Heartbeats let the host tell a quiet channel from a dead process.
 HEARTBEAT_S = 0.2
 #: What ZeroMQ holds itself can no longer be dropped as stale; the bounded queue is in front.
@@ -57,6 +59,7 @@ class SemanticSink(PduBlock):
         self._display: dict[str, np.ndarray] = {}
         self._heartbeat_s = 0.0
         self._at_end: set[str] = set()
+        self._ends: dict[tuple[int, int], set[str]] = {}
 
     def stop(self) -> bool:
         """Send what is queued if the peer takes it, then close."""
@@ -78,6 +81,9 @@ class SemanticSink(PduBlock):
             self._results.push(Message("end", {"counters": self._counters}, {}))
 
     def _on_message(self, meta: dict[str, Any], body: np.ndarray) -> None:
+        if meta.get("job_end"):
+            self._on_end("message", meta["job_id"], meta["seq"], meta["frames_expected"])
+            return
         if "counters" in meta:
             self._counters = meta["counters"]
             return
@@ -92,12 +98,25 @@ class SemanticSink(PduBlock):
         self._display |= display_arrays(meta, analog, self._numerology)
         self._frames.push(frame_message(header, meta))
         if header.end:
-            self._deliver(self._assembler.on_end(header.job_id, header.analog_offset, now_s))
+            self._on_end("frames", header.job_id, header.seq, header.analog_offset)
             return
         self._deliver(self._assembler.on_frame(header.job_id, header.seq, now_s))
         if len(analog):
             chunk = (header.stream_id, header.analog_offset, analog, meta["symbol_noise_var"])
             self._deliver(self._assembler.on_analog(header.job_id, *chunk, now_s))
+
+    def _on_end(self, port: str, job_id: int, seq: int, frames_expected: int) -> None:
+        """The frame ``seq`` that closes a job came by ``port``; it comes by both.
+
+        Only behind both no packet and no symbol of the job is under way.
+        """
+        ports = self._ends.setdefault((job_id, seq), set())
+        ports.add(port)
+        if ports == {"message", "frames"}:
+            del self._ends[job_id, seq]
+            self._deliver(self._assembler.on_end(job_id, frames_expected, time.monotonic()))
+        while len(self._ends) > MAX_OPEN_ENDS:
+            self._ends.pop(next(iter(self._ends)))
 
     def _on_tick(self) -> None:
         now_s = time.monotonic()

@@ -115,5 +115,5 @@ def test_blocks_and_plain_calls_agree(way):
         for name in ("noise_var", "delay_spread"):
             assert np.array_equal(meta[name], measured[name], equal_nan=True), name
     digital = [plain.payload.digital for plain in read if plain.payload.digital]
-    assert [packet.tobytes() for _, packet in passed] == digital
+    assert [packet.tobytes() for _, packet in passed if len(packet)] == digital
     assert link.delivered == [(JOB_ID, body)]
