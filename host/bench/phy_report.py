@@ -165,7 +165,7 @@ def _target_table(report: dict[str, Any]) -> Table:
 
 def _frame_table(report: dict[str, Any]) -> Table:
     columns = ("receiver", "frame", "symbols", "samples", "right", "MS/s", "Msym/s", "ours/it")
-    table = Table(*columns, title="decode, by kind of frame", box=SIMPLE_HEAD, padding=(0, 1))
+    table = Table(*columns, title="decode, by kind of frame", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for row in report["decode"]["by_frame"]:
         table.add_row(
             row["receiver"],

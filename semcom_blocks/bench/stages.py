@@ -42,7 +42,8 @@ def stages_us(path: Path, segment: Segment) -> dict[str, float]:
     capture = FrameSync(num).push(samples)[0]
     layout = FrameLayout(num, capture.header)
     block = samples[: SCAN_BLOCK + detect.lookahead(num)]
-    blocks = layout.n_samples / SCAN_BLOCK
+    inside = capture.samples  # nothing but payload, as most of what is scanned
+    n_scan = len(inside) - detect.lookahead(num)
     candidate = detect.find_candidates(block, SCAN_BLOCK, num)[0]
     long, grid = frame_grid(capture.samples, layout.n_symbols, capture.cfo_hz, num)
     channel = estimators.estimate_long(long, num)
@@ -56,7 +57,7 @@ def stages_us(path: Path, segment: Segment) -> dict[str, float]:
         _ = FrameLayout(num, capture.header).known_cells
 
     stages: dict[str, Callable[[], object]] = {
-        "detect": lambda: detect.find_candidates(remove_dc(block), SCAN_BLOCK, num),
+        "detect": lambda: detect.find_candidates(remove_dc(inside), n_scan, num),
         "confirm": lambda: acquire.confirm(samples, 0, candidate, num),
         "header": lambda: read_header(capture.samples, capture.cfo_hz, num),
         "layout": new_layout,
@@ -73,7 +74,7 @@ def stages_us(path: Path, segment: Segment) -> dict[str, float]:
         "receive": lambda: receive(capture, num),
     }
     spent = {name: _microseconds(stage) for name, stage in stages.items()}
-    spent["detect"] *= blocks
+    spent["detect"] *= layout.n_samples / n_scan
     inner = ("transform", "estimate_long", "track")
     spent["rotate"] = max(0.0, spent["demodulate"] - sum(spent[name] for name in inner))
     return spent
