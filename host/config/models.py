@@ -73,7 +73,7 @@ class ArqConfig(Frozen):
     """Selective repeat of the prompt's packets; see ``semcom_blocks.link.arq``."""
 
     window: int = Field(ArqDefaults.window, ge=1, le=256)
-    initial_rto_s: float = Field(ArqDefaults.initial_rto_s, ge=0.05, le=4)
+    initial_rto_s: float = Field(ArqDefaults.initial_rto_s, ge=ArqDefaults.min_rto_s, le=4)
     # Sends of one packet after which the sender gives up.
     max_attempts: int = Field(ArqDefaults.max_attempts, ge=1, le=255)
     # Whole time the sender may spend on one prompt.

@@ -87,6 +87,7 @@ class ArqConfig:
     ``payload_bytes``: bytes of a message in each packet, 8 … 240.
     ``initial_rto_s``, ``min_rto_s``, ``max_rto_s``: retransmission timeout in seconds before the
     first ack, and its bounds after; backing off ends at the initial one.
+    The floor is what a busy machine may take between two frames, as in common TCPs.
     ``reorder_packets``: a packet is lost when one sent that much later was acknowledged, 1 … 16;
     3 as in RFC 5681.  It is where the sender begins; it grows with the reordering that is seen.
     ``give_up_s``: seconds from submit to :class:`MessageFailed`, 0.1 … 3600.
@@ -100,7 +101,7 @@ class ArqConfig:
     window: int = 32
     payload_bytes: int = MAX_PAYLOAD_BYTES
     initial_rto_s: float = 1.0
-    min_rto_s: float = 0.05
+    min_rto_s: float = 0.2
     max_rto_s: float = 4.0
     reorder_packets: int = 3
     give_up_s: float = 15.0
