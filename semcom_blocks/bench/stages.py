@@ -36,7 +36,10 @@ def _microseconds(stage: Callable[[], object]) -> float:
 
 
 def stages_us(path: Path, segment: Segment) -> dict[str, float]:
-    """µs of each stage on the first frame of ``segment``; ``detect`` covers all its samples."""
+    """µs of each stage on the first frame of ``segment``; ``detect`` covers all its samples.
+
+    ``demodulate`` and ``receive`` hold stages that stand before them.
+    """
     num = Numerology()
     samples = segment.read(path)
     capture = FrameSync(num).push(samples)[0]
@@ -76,5 +79,5 @@ def stages_us(path: Path, segment: Segment) -> dict[str, float]:
     spent = {name: _microseconds(stage) for name, stage in stages.items()}
     spent["detect"] *= layout.n_samples / n_scan
     inner = ("transform", "estimate_long", "track")
-    spent["rotate"] = max(0.0, spent["demodulate"] - sum(spent[name] for name in inner))
+    spent["demodulate_rest"] = max(0.0, spent["demodulate"] - sum(spent[name] for name in inner))
     return spent
