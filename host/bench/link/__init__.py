@@ -28,8 +28,9 @@ rayleigh-3-tap (tap powers in channels) and exponential-N (RMS delay spread of N
   ber            ber, ber_known_channel, ber_theory (mean over the channels drawn),
                  loss_to_theory_db, loss_to_known_channel_db, bits, lost
   packets        by part (header, prompt): per, per_known_channel
-  analog         snr_reached_db, snr_known_channel_db, loss_db, loss_worst_frame_db,
-                 amplitude_bias_percent, told_variance_db (told over true error), lost
+  analog         by equalizer where it is not the default: snr_reached_db,
+                 snr_known_channel_db, loss_db, loss_worst_frame_db, lost,
+                 amplitude_bias_percent, told_variance_db (told over true error)
   nmse           METHOD_nmse_db for each estimator, genie_nmse_db (LMMSE that knows all)
   envelope       by papr_limit_db: papr_db (at the sample rate), papr_oversampled_db (four
                  times), bandwidth_hz (99 %), evm_db, cost_at_10_db_db, cost_at_20_db_db,

@@ -26,7 +26,7 @@ DOCUMENT = "link.json"
 WORKERS_MAX = 256
 LEGEND = (
     "known: a receiver that is told channel, timing and CFO; "
-    "met: so is the whole 95 % interval, at every point measured"
+    "yes: the 95 % interval lies within the limit at every point"
 )
 MET = {True: "yes", False: "[bold red]no[/]", None: "[yellow]too few to say[/]"}
 

@@ -23,6 +23,9 @@ from host.versions import project_version
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.phy.numerology import Numerology
 
+#: Significant digits of a figure in the document: more than any sample supports.
+DIGITS = 6
+
 
 def curves_of(points: Sequence[Point], figures: Sequence[dict[str, Any]]) -> dict[str, Records]:
     """Records of each curve: a point's parameters and its figures."""
@@ -76,6 +79,6 @@ def _finite(value: Any) -> Any:
         return {key: _finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
     return value
