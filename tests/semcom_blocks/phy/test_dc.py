@@ -38,6 +38,19 @@ def test_a_frame_in_silence_is_left_alone_whatever_its_cfo(make_link, num, n):
             assert remove_dc(piece) is piece
 
 
+def test_a_strong_carrier_on_dc_is_left_alone(link):
+    """A faded channel with one carrier 16 dB above the rest, moved to DC by the CFO."""
+    num = link.numerology
+    rng = np.random.default_rng(3)
+    n = np.arange(num.symbol_len)
+    for _ in range(50):
+        symbols = rng.choice([1, -1, 1j, -1j], 60)
+        carrier = np.exp(2j * np.pi * 0.001 * n)[None] * symbols[:, None]
+        rest = link.normal(60 * num.symbol_len, 0.5)
+        stream = (carrier.reshape(-1) + rest).astype(np.complex64)
+        assert remove_dc(stream) is stream
+
+
 @pytest.mark.parametrize("samples", [np.zeros(0, np.complex64), np.zeros(100, np.complex64)])
 def test_nothing_stays_nothing(samples):
     assert remove_dc(samples) is samples
