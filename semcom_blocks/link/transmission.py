@@ -55,7 +55,6 @@ class Transmission:
     packets_sent: int = 0
     retransmissions: int = 0
     delivered: bool | None = None
-    resolved: bool = False
     done: bool = False
     error: str | None = None
     _energy: float = field(default=0.0, repr=False)
@@ -102,7 +101,6 @@ class Transmission:
     def on_status(self, status: Mapping[str, Any]) -> None:
         """Take a report: of the ARQ sender, the framer, the modulator or the radio."""
         if "arq" in status:
-            self.resolved = True
             self.delivered = {"delivered": True, "failed": False}.get(status["arq"])
             self.packets_sent = int(status["packets_sent"])
             self.retransmissions = int(status["retransmissions"])

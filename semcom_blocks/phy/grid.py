@@ -136,7 +136,7 @@ def build_grid(layout: FrameLayout, digital: bytes, analog: np.ndarray) -> np.nd
         )
     cells = np.ones(layout.n_cells, np.complex64)
     if digital:
-        bits = coding.encode(np.unpackbits(np.frombuffer(digital, np.uint8)))
+        bits = coding.encode(coding.bytes_to_bits(digital))
         padded = np.zeros(layout.n_digital * header.bits_per_symbol, np.uint8)
         padded[: len(bits)] = bits
         cells[: layout.n_digital] = qam.modulate(padded, header.bits_per_symbol)

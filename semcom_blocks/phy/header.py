@@ -18,6 +18,7 @@ import numpy as np
 from semcom_blocks.crc import crc16_ccitt
 from semcom_blocks.errors import LinkError, require_range
 from semcom_blocks.phy import header_code, interleave, qam
+from semcom_blocks.phy.coding import bits_to_bytes, bytes_to_bits
 from semcom_blocks.phy.numerology import Numerology
 
 #: Version of the waveform; a receiver refuses others.
@@ -99,7 +100,7 @@ def header_symbols(numerology: Numerology) -> int:
 def header_cells(header: FrameHeader, numerology: Numerology) -> np.ndarray:
     """Coded header as data cells, complex64 (header_symbols · n_data,), symbol by symbol."""
     bits = np.zeros(_INFO_BITS, np.uint8)
-    bits[: 8 * HEADER_BYTES] = np.unpackbits(np.frombuffer(header.to_bytes(), np.uint8))
+    bits[: 8 * HEADER_BYTES] = bytes_to_bits(header.to_bytes())
     cells = np.ones(header_symbols(numerology) * numerology.n_data, np.complex64)
     cells[:CODED_BITS] = qam.modulate(header_code.encode(bits), 1)
     return interleave.interleave(cells)
@@ -114,4 +115,4 @@ def decode_header(cells: np.ndarray, weight: np.ndarray | np.float32) -> FrameHe
     """
     soft = interleave.deinterleave(cells * weight)[:CODED_BITS]
     bits = header_code.decode(4.0 * soft.real.astype(np.float32))
-    return FrameHeader.from_bytes(np.packbits(bits[: 8 * HEADER_BYTES]).tobytes())
+    return FrameHeader.from_bytes(bits_to_bytes(bits[: 8 * HEADER_BYTES]))

@@ -44,5 +44,5 @@ def extract(equalized: Equalized, layout: FrameLayout) -> Payload:
         points = points / gain
         llr = qam.demodulate(points, noise, header.bits_per_symbol)
         coded = coding.coded_length(8 * header.digital_bytes)
-        digital = np.packbits(coding.decode(llr[:coded])).tobytes()
+        digital = coding.bits_to_bytes(coding.decode(llr[:coded]))
     return Payload(digital, symbols[n_digital:], noise_var[n_digital:], points)
