@@ -79,7 +79,7 @@ def load_checkpoint(
                 {k[cut:]: v for k, v in tensors.items() if k.startswith(prefix + ".")}
             )
         for name, parameter in model.named_parameters():
-            if progress.step:
+            if f"adam.step.{name}" in tensors:  # not where no gradient has reached yet
                 # Same memory layout as the parameter: the fused AdamW walks both by raw address.
                 moments = {
                     key: torch.empty_like(parameter).copy_(tensors[f"adam.{key}.{name}"])

@@ -123,7 +123,8 @@ def run(args: argparse.Namespace) -> int:
     # Here, not above: the command line asks for the options without paying for torch.
     from host.train.batches import Batches
     from host.train.card import write_model
-    from host.train.trainer import Schedule, Trainer
+    from host.train.schedule import Schedule
+    from host.train.trainer import Trainer
     from models.jscc import JsccConfig
 
     _check(args)

@@ -13,7 +13,6 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,6 +21,7 @@ from torch import Tensor
 from host.train.batches import Batches
 from host.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from host.train.link import Conditions, draw_conditions, through_link
+from host.train.schedule import Schedule
 from models.jscc import STRIDE, Jscc, JsccConfig
 from models.symbols import RATE_PLANES, RATES
 
@@ -31,8 +31,6 @@ MSE_FLOOR = (
     1e-5  # 50 dB: below it a picture weighs less, so that flat ones do not rule the gradient
 )
 WEIGHT_DECAY = 1e-4
-WARMUP = 0.03  # of the run
-LAST_LR = 0.005  # of the peak, at the end
 EMA_DECAY = 0.999
 CLIP_NORM = 1.0
 CHECKPOINT_EVERY_S = 60.0  # a kill loses at most this much training
@@ -43,29 +41,6 @@ VALIDATION_RATE = "1/6"
 VALIDATION_SEED = 5  # the same noise each time, so that the curve shows the weights alone
 SHARED_POWER_SHARE = 0.5  # of photo batches: one power factor for all crops, as in one big photo
 INIT_PATCHES = 20_000  # for the covariance of 48 values
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Length in ``steps`` or in ``seconds`` of training (the other is None), and the peak rate."""
-
-    steps: int | None
-    seconds: float | None
-    peak_lr: float
-
-    def done(self, progress: Progress) -> float:
-        """Share of the run that is behind, 0…1 (and a little over)."""
-        if self.steps is not None:
-            return progress.step / self.steps
-        assert self.seconds is not None
-        return progress.elapsed_s / self.seconds
-
-    def learning_rate(self, done: float) -> float:
-        """Linear warm-up, then a cosine."""
-        if done < WARMUP:
-            return self.peak_lr * max(done / WARMUP, 1e-3)
-        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, (done - WARMUP) / (1 - WARMUP))))
-        return self.peak_lr * (LAST_LR + (1 - LAST_LR) * fall)
 
 
 @torch.no_grad()

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The training loop that the networks share: any module, any loss that draws its own batch.
+
+::
+
+    def build() -> nn.Module                     fresh weights; torch's global seed is set before
+    def loss(module, generator) -> Tensor        draws a batch from ``generator``; a scalar, or
+                                                 (scalar, {"part": float}) for the log
+    def validate(module) -> dict[str, float]     of the moving average of the weights
+
+A trainer is a file ``host/train/NAME.py`` that declares its options with :func:`add_arguments`,
+and calls :func:`train`. AdamW, linear warm-up and cosine, gradient clipping, a moving average of
+the weights (which is what ships), bfloat16 where wished. All that the next step depends on is in
+the checkpoint, so with ``--steps`` a resumed run equals an uninterrupted one bit by bit, as long as
+``loss`` draws all its chance from ``generator``. At each validation the weights so far are written
+with their card, so that a run may be used before it ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import logging
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from torch import Tensor, nn
+
+from host.train.card import About, write_network
+from host.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from host.train.schedule import Schedule
+from semcom_blocks.errors import ConfigError, ModelError, require_range
+
+log = logging.getLogger(__name__)
+
+Loss = Callable[[nn.Module, torch.Generator], "Tensor | tuple[Tensor, dict[str, float]]"]
+Validate = Callable[[nn.Module], dict[str, float]]
+
+CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT_EVERY_S = 60.0  # a kill loses at most this much training
+VALIDATE_EVERY_S = 300.0
+LOG_EVERY_STEPS = 100
+EMA_DECAY = 0.999
+CLIP_NORM = 1.0
+MAX_BAD_STEPS = 50  # in a row without a finite gradient: the run has diverged
+FIXED = ("seed", "batch", "lr", "weight_decay", "ema", "precision", "steps", "minutes")
+
+
+def add_arguments(
+    parser: argparse.ArgumentParser, *, name: str, minutes: float, batch: int, lr: float
+) -> None:
+    """Options that every training has; the arguments are its defaults."""
+    add = parser.add_argument
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, help=f"length in minutes (default: {minutes:g})")
+    length.add_argument("--steps", type=int, help="length in steps")
+    parser.set_defaults(default_minutes=minutes)
+    add("--batch", type=int, default=batch, help="examples per step")
+    add("--lr", type=float, default=lr, help="peak learning rate")
+    add("--weight-decay", type=float, default=0.01, help="of AdamW")
+    add("--ema", type=float, default=EMA_DECAY, help="decay of the weights' moving average")
+    add(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="bfloat16",
+        help="of matrix products and convolutions while training",
+    )
+    add("--threads", type=int, default=0, help="processor threads, 0 = all")
+    add("--seed", type=int, default=1, help="of weights, batches and noise")
+    add("--name", default=name, help="of the weights")
+    add("--out", default=f"runs/{name}", metavar="DIR", help="output folder")
+    add("--resume", action="store_true", help=f"go on from DIR/{CHECKPOINT} where there is one")
+    add("--tensorboard", metavar="DIR", help="log the curve there as well (needs tensorboard)")
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuse values outside their ranges; fill in the default length."""
+    if args.steps is None and args.minutes is None:
+        args.minutes = args.default_minutes
+    if args.minutes is not None:
+        require_range("minutes", args.minutes, 0.01, 100_000)
+    if args.steps is not None:
+        require_range("steps", args.steps, 1, 10**9)
+    require_range("batch", args.batch, 1, 65_536)
+    require_range("lr", args.lr, 1e-7, 1.0)
+    require_range("weight-decay", args.weight_decay, 0, 1)
+    require_range("ema", args.ema, 0, 1)
+    require_range("seed", args.seed, 0, 2**63 - 1)
+    require_range("threads", args.threads, 0, 1024)
+
+
+class Loop:
+    """Module, moving average, optimiser, generator and progress of one run."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        loss: Loss,
+        schedule: Schedule,
+        settings: dict,
+        validate: Validate | None = None,
+    ) -> None:
+        """``settings`` holds all that shapes the run: a checkpoint of others is refused."""
+        self.module = module.train()
+        self.loss = loss
+        self.schedule = schedule
+        self.validate = validate
+        self.ema = copy.deepcopy(module).eval().requires_grad_(False)
+        self.trained = [p for p in module.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(
+            self.trained,
+            schedule.peak_lr,
+            betas=(0.9, 0.99),
+            weight_decay=settings["weight_decay"],
+            fused=True,
+        )
+        self.generator = torch.Generator().manual_seed(settings["seed"])
+        self.progress = Progress(settings)
+        self._bad_steps = 0
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint."""
+        save_checkpoint(path, self.module, self.ema, self.optimiser, self.generator, self.progress)
+
+    def restore(self, path: Path) -> None:
+        """Go on from a checkpoint of the same settings; :class:`ModelError` otherwise."""
+        self.progress = load_checkpoint(
+            path, self.module, self.ema, self.optimiser, self.generator, self.progress.settings
+        )
+
+    def step(self) -> tuple[float, dict[str, float]]:
+        """One update; the loss and its parts, NaN where the gradient was not finite."""
+        rate = self.schedule.learning_rate(self.schedule.done(self.progress))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        bfloat16 = self.progress.settings["precision"] == "bfloat16"
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            result = self.loss(self.module, self.generator)
+        value, parts = result if isinstance(result, tuple) else (result, {})
+        self.optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.trained, CLIP_NORM)
+        self.progress.step += 1
+        if not torch.isfinite(norm):
+            self._bad_steps += 1
+            log.warning("step %d: gradient not finite, left out", self.progress.step)
+            if self._bad_steps >= MAX_BAD_STEPS:
+                raise ModelError(
+                    f"training diverged at step {self.progress.step}: {MAX_BAD_STEPS} gradients in "
+                    f"a row are not finite, lr is {self.schedule.peak_lr}: try a smaller one"
+                )
+            return math.nan, parts
+        self._bad_steps = 0
+        self.optimiser.step()
+        self._average()
+        return float(value.detach()), parts
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.progress.settings["ema"], self.progress.step / (10 + self.progress.step))
+        pairs = zip(self.ema.parameters(), self.module.parameters(), strict=True)
+        averages, weights = zip(*((a, w) for a, w in pairs if w.requires_grad), strict=True)
+        torch._foreach_lerp_(list(averages), list(weights), 1 - decay)
+        for own, other in zip(self.ema.buffers(), self.module.buffers(), strict=True):
+            own.copy_(other)
+
+    def run(
+        self,
+        checkpoint: Path,
+        report: Callable[[float, str], None],
+        noted: Callable[[dict], None] = lambda row: None,
+    ) -> None:
+        """Step until the schedule is done.
+
+        ``report(share done, text)`` every LOG_EVERY_STEPS; ``noted(row)`` with each row of the
+        curve, every VALIDATE_EVERY_S and at the end.
+        """
+        losses: list[tuple[float, dict[str, float]]] = []
+        progress = self.progress
+        saved_s = validated_s = progress.elapsed_s
+        before = time.monotonic()
+        while self.schedule.done(progress) < 1:
+            losses.append(self.step())
+            now = time.monotonic()
+            progress.elapsed_s += now - before
+            before = now
+            if progress.step % LOG_EVERY_STEPS == 0:
+                text = f"step {progress.step}, {_told(means(losses[-LOG_EVERY_STEPS:]))}"
+                report(min(1.0, self.schedule.done(progress)), text)
+            if progress.elapsed_s - validated_s > VALIDATE_EVERY_S:
+                noted(self._note(losses))
+                losses.clear()
+                validated_s, before = progress.elapsed_s, time.monotonic()
+            if progress.elapsed_s - saved_s > CHECKPOINT_EVERY_S:
+                self.save(checkpoint)
+                saved_s, before = progress.elapsed_s, time.monotonic()
+        if not progress.curve or progress.curve[-1]["step"] != progress.step:
+            noted(self._note(losses))
+        self.save(checkpoint)
+
+    def _note(self, losses: list[tuple[float, dict[str, float]]]) -> dict:
+        """Add a row to the curve: mean losses since the last row, scores of the average."""
+        scores = self.validate(self.ema) if self.validate else {}
+        row = {
+            "step": self.progress.step,
+            "elapsed_s": round(self.progress.elapsed_s, 1),
+            **{k: round(v, 5) for k, v in means(losses).items()},
+            **{k: round(float(v), 5) for k, v in scores.items()},
+        }
+        self.progress.curve.append(row)
+        log.info("%s", row)
+        return row
+
+
+def means(losses: list[tuple[float, dict[str, float]]]) -> dict[str, float]:
+    """Mean ``loss`` and mean of each part, over the finite steps."""
+    finite = [(x, parts) for x, parts in losses if math.isfinite(x)]
+    rows = [{"loss": x, **parts} for x, parts in finite]
+    keys = dict.fromkeys(k for row in rows for k in row)
+    columns = {k: [row[k] for row in rows if k in row] for k in keys}
+    return {k: sum(values) / len(values) for k, values in columns.items()}
+
+
+def _told(values: dict[str, float]) -> str:
+    return ", ".join(f"{k} {v:.4g}" for k, v in values.items())
+
+
+def train(
+    args: argparse.Namespace,
+    build: Callable[[], nn.Module],
+    loss: Loss,
+    about: About,
+    *,
+    shaping: tuple[str, ...] = (),
+    validate: Validate | None = None,
+) -> nn.Module:
+    """Run the training that ``args`` asks for; returns the moving average of the module.
+
+    ``shaping``: further names in ``args`` that shape the run, stored in checkpoint and card.
+    Writes the checkpoint, ``NAME.safetensors``, ``NAME.json`` and ``NAME.card.md`` into ``--out``.
+    Raises ConfigError, ModelError.
+    """
+    check(args)
+    torch.set_num_threads(args.threads or len(os.sched_getaffinity(0)))
+    out = Path(args.out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+        raise ConfigError(f"out is {args.out!r}, permitted: a folder ({reason})") from None
+    writer = _tensorboard(args.tensorboard)
+
+    settings = {key: getattr(args, key) for key in (*FIXED, *shaping)}
+    seconds = None if args.minutes is None else 60 * args.minutes
+    torch.manual_seed(args.seed)  # initial weights
+    schedule = Schedule(args.steps, seconds, args.lr)
+    loop = Loop(build(), loss, schedule, settings, validate)
+    parameters = sum(p.numel() for p in loop.trained)
+    log.info("%s: %s trained parameters", args.name, f"{parameters:,}")
+    checkpoint = out / CHECKPOINT
+    if args.resume and checkpoint.exists():
+        loop.restore(checkpoint)
+        log.info("resumed at step %d, %.0f s", loop.progress.step, loop.progress.elapsed_s)
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Bar(*columns) as bar:
+        task = bar.add_task("training", total=1.0)
+
+        def report(done: float, text: str) -> None:
+            bar.update(task, completed=done, description=text)
+            log.info("%s, %.0f s", text, loop.progress.elapsed_s)
+
+        def noted(row: dict) -> None:
+            write_network(out, args.name, loop.ema, loop.progress, about)
+            if writer:
+                for key in row.keys() - {"step", "elapsed_s"}:
+                    writer.add_scalar(key, row[key], row["step"], walltime=None)
+
+        loop.run(checkpoint, report, noted)
+    write_network(out, args.name, loop.ema, loop.progress, about)
+    if writer:
+        writer.close()
+    log.info("wrote %s", out / f"{args.name}.safetensors")
+    return loop.ema
+
+
+def _tensorboard(folder: str | None):
+    if folder is None:
+        return None
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise ConfigError(
+            f"tensorboard is {folder!r}, permitted: none, since tensorboard is not installed"
+        ) from None
+    return SummaryWriter(folder)
