@@ -4,20 +4,45 @@
 from __future__ import annotations
 
 from host.config import RunConfig
-from host.config.models import RADIO_SIM
+from host.config.models import RADIO_KINDS, RADIO_SIM
 from host.supervise import radio_python
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.transport import check_endpoint
 
 
 def check_run(
-    run: RunConfig, *, sim_only: bool = False, host: str | None = None, radios: bool = True
+    run: RunConfig, *, demo: bool = False, host: str | None = None, radios: bool = True
 ) -> RunConfig:
-    """Return ``run`` if this command can carry it out here; ``radios``: it starts them itself."""
-    if sim_only and not run.radio.is_sim:
-        raise ConfigError(f"radio {run.radio.spec!a} is no radio for demo, permitted: {RADIO_SIM}")
+    """Return ``run`` if this command can carry it out here; ``radios``: it starts them itself.
+
+    ``demo``: it drives both ends.
+    """
+    if demo:
+        _check_both(run)
+    elif run.radio.wants_air:
+        kind = run.radio.spec
+        argument = {"pluto": "URI", "usrp": "ARGS"}[kind]
+        raise ConfigError(f"radio {kind!a} names no device, permitted: {kind}:{argument}")
     if host is not None:
         check_endpoint(host)
     if radios:
         radio_python()
     return run
+
+
+def _check_both(run: RunConfig) -> None:
+    """Two simulated radios, two virtual ones, or two named devices."""
+    radio = run.radio
+    permitted = f"{RADIO_SIM}, pluto, usrp, or pluto:URI and usrp:ARGS with --rx-radio"
+    if not radio.is_sim and not radio.is_hardware:
+        raise ConfigError(f"radio {radio.spec!a} is no radio for demo, permitted: {permitted}")
+    if radio.rx_spec is None:
+        return
+    if radio.is_sim or radio.wants_air:
+        raise ConfigError(
+            f"rx_spec {radio.rx_spec!a} is refused, permitted: none beside radio {radio.spec!a}"
+        )
+    if radio.rx_spec.partition(":")[0] not in RADIO_KINDS or radio.rx_spec in RADIO_KINDS:
+        raise ConfigError(
+            f"rx_spec {radio.rx_spec!a} is no radio for demo, permitted: pluto:URI, usrp:ARGS"
+        )

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from host.cli import options
-from host.cli.parser import overrides
+from host.cli.parser import add_field, overrides
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,10 +20,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for report.json, report.png, received.png and prompt.txt",
     )
+    add_field(
+        parser,
+        "--radio",
+        "radio.spec",
+        "sim; pluto or usrp for two virtual ones; pluto:URI or usrp:ARGS for a real one",
+    )
+    add_field(
+        parser,
+        "--rx-radio",
+        "radio.rx_spec",
+        "the receiver's radio, where it is another one than the sender's",
+        default="as --radio",
+    )
     options.add_channel(parser, "Es/N0 per complex data symbol in dB")
     options.add_receiver(parser)
     options.add_link(parser)
     options.add_level(parser)
+    options.add_front(parser, "tx", "rx")
     options.add_network(parser, "source", "sink")
     options.add_common(parser)
     parser.add_argument(
@@ -50,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     defaults = {"channel.model": "none"} if unknown else {}
     run_config = check_run(
         load_run(args.config, given, defaults),
-        sim_only=True,
+        demo=True,
         host=args.host,
         radios=not args.attach,
     )

@@ -66,6 +66,72 @@ def add_level(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_front(parser: argparse.ArgumentParser, *sides: str) -> None:
+    """How a Pluto or USRP is tuned; ``sides``: ``tx``, ``rx`` or both."""
+    group = parser.add_argument_group("pluto and usrp")
+    add_field(group, "--sample-rate-hz", "radio.sample_rate_hz", "sample rate in Hz")
+    add_field(group, "--center-freq-hz", "radio.center_freq_hz", "carrier frequency in Hz")
+    add_field(
+        group, "--return-freq-hz", "radio.return_freq_hz", "carrier of acknowledgements on the air"
+    )
+    add_field(
+        group,
+        "--bandwidth-hz",
+        "radio.bandwidth_hz",
+        "of the analog filters",
+        default="the sample rate",
+    )
+    add_field(
+        group,
+        "--lo-offset-hz",
+        "radio.lo_offset_hz",
+        "distance of the oscillators from the carrier, taken back in the samples",
+    )
+    if "tx" in sides:
+        add_field(
+            group,
+            "--tx-gain-db",
+            "radio.tx_gain_db",
+            "as the driver counts: Pluto 0 down to -89.75, USRP 0 upwards",
+            default="of the profile or the kind",
+        )
+        add_field(
+            group,
+            "--drive-dbfs",
+            "radio.drive_dbfs",
+            "mean power at the converter below full scale",
+        )
+        add_field(
+            group, "--tx-antenna", "radio.tx_antenna", "transmit port", default="the driver's"
+        )
+        group.add_argument(
+            "--cyclic",
+            dest="radio.cyclic",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="hand the job over once and let the radio repeat it; without acknowledgements",
+        )
+    if "rx" in sides:
+        add_field(
+            group,
+            "--rx-gain-db",
+            "radio.rx_gain_db",
+            "as the driver counts",
+            default="of the profile or the kind",
+        )
+        add_field(group, "--rx-antenna", "radio.rx_antenna", "receive port", default="the driver's")
+    add_field(
+        group, "--buffer-samples", "radio.buffer_samples", "of a libiio buffer", default="by rate"
+    )
+    add_field(
+        group,
+        "--profile",
+        "radio.profile",
+        "calibration profile, folder of profiles by serial number, or none",
+        default="calibration/profiles",
+    )
+
+
 def add_network(parser: argparse.ArgumentParser, *flags: str) -> None:
     """Addresses and ports; ``flags`` picks from ``peer bind source sink feedback samples``."""
     group = parser.add_argument_group("network")

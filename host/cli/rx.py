@@ -15,8 +15,7 @@ COUNT_MAX = 1_000_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_field(parser, "--radio", "radio.spec", "sim or file:PATH")
-    add_field(parser, "--sample-rate-hz", "radio.sample_rate_hz", "sample rate in Hz")
+    add_field(parser, "--radio", "radio.spec", "sim, file:PATH, pluto:URI or usrp:ARGS")
     parser.add_argument(
         "--out",
         type=Path,
@@ -41,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_receiver(parser)
     options.add_link(parser)
+    options.add_front(parser, "rx")
     options.add_network(parser, "bind", "sink", "feedback", "samples")
     options.add_common(parser)
 

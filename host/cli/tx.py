@@ -19,13 +19,13 @@ from host.config import RunConfig, load_run
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     options.add_source(parser)
-    add_field(parser, "--radio", "radio.spec", "sim or file:PATH")
-    add_field(parser, "--sample-rate-hz", "radio.sample_rate_hz", "sample rate in Hz")
+    add_field(parser, "--radio", "radio.spec", "sim, file:PATH, pluto:URI or usrp:ARGS")
     parser.add_argument(
         "--out", type=Path, default=None, metavar="DIR", help="folder for report.json"
     )
     options.add_link(parser)
     options.add_level(parser)
+    options.add_front(parser, "tx")
     options.add_channel(
         parser,
         "Es/N0 in dB that the encoder prepares for and the software channel, if any, gives;",

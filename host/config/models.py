@@ -17,7 +17,11 @@ from semcom_blocks.phy.numerology import Numerology
 
 RADIO_SIM = "sim"
 RADIO_FILE_PREFIX = "file:"
-RADIO_SPECS = "sim, file:PATH"
+RADIO_PLUTO = "pluto"
+RADIO_USRP = "usrp"
+# Kinds whose bare name stands for two virtual ones that the demo starts by itself.
+RADIO_KINDS = (RADIO_PLUTO, RADIO_USRP)
+RADIO_SPECS = "sim, file:PATH, pluto:URI, usrp:ARGS"
 
 SEED_MAX = 2**31 - 1  # fits every generator that a run seeds, and a signed 32-bit block parameter
 PORT_LOW = 1024  # below it a port needs privileges
@@ -106,25 +110,62 @@ class RadioConfig(Frozen):
     """The radio of one or both ends and its receiver."""
 
     spec: str = Field(RADIO_SIM, description=RADIO_SPECS)
+    # The receiver's radio where one command drives both; absent means the same as spec.
+    rx_spec: str | None = Field(None, description=RADIO_SPECS)
     sample_rate_hz: float = Field(1e6, ge=1e4, le=100e6)
     estimator: Literal["ls", "linear", "spline", "dft", "lmmse"] = "lmmse"
     equalizer: Literal["mmse", "zf"] = "mmse"
+    # The rest is for a Pluto or a USRP, and explained in semcom_blocks.radio.job.FrontEnd.
+    center_freq_hz: float = Field(2.45e9, ge=1e6, le=10e9)
+    return_freq_hz: float = Field(2.47e9, ge=1e6, le=10e9)
+    tx_gain_db: float | None = Field(None, ge=-90, le=100)
+    rx_gain_db: float | None = Field(None, ge=-20, le=100)
+    bandwidth_hz: float | None = Field(None, ge=1e4, le=1e9)
+    lo_offset_hz: float = Field(0.0, ge=-100e6, le=100e6)
+    drive_dbfs: float = Field(-12.0, ge=-60, le=0)
+    tx_antenna: str | None = Field(None, max_length=64, description="a port's name")
+    rx_antenna: str | None = Field(None, max_length=64, description="a port's name")
+    cyclic: bool = False
+    buffer_samples: int | None = Field(None, ge=256, le=2**26)
+    kernel_buffers: int = Field(4, ge=2, le=64)
+    profile: str | None = Field(None, max_length=4096, description="a file, a folder or none")
 
     @model_validator(mode="after")
     def _known_radio(self) -> RadioConfig:
-        is_file = self.spec.startswith(RADIO_FILE_PREFIX) and len(self.spec) > len(
-            RADIO_FILE_PREFIX
-        )
-        if self.spec != RADIO_SIM and not is_file:
-            raise ValueError(f"{self.spec!a} is no radio, permitted: {RADIO_SPECS}")
-        if "\0" in self.spec:
-            raise ValueError(f"{self.spec!a} holds a NUL, permitted: a path without one")
+        for spec in (self.spec, self.rx_spec):
+            if spec is not None:
+                _check_spec(spec)
         return self
 
     @property
     def is_sim(self) -> bool:
         """Whether samples travel over ZMQ through the software channel."""
         return self.spec == RADIO_SIM
+
+    @property
+    def kind(self) -> str:
+        """``sim``, ``file``, ``pluto`` or ``usrp``."""
+        return self.spec.partition(":")[0]
+
+    @property
+    def is_hardware(self) -> bool:
+        """Whether the sending radio is a Pluto or a USRP, virtual ones included."""
+        return self.kind in RADIO_KINDS
+
+    @property
+    def wants_air(self) -> bool:
+        """Whether ``spec`` is a bare kind: two virtual radios are to be started for it."""
+        return self.spec in RADIO_KINDS
+
+
+def _check_spec(spec: str) -> None:
+    kind, colon, argument = spec.partition(":")
+    bare = spec in (RADIO_SIM, *RADIO_KINDS)
+    named = colon and argument and kind in (RADIO_FILE_PREFIX[:-1], *RADIO_KINDS)
+    if not bare and not named:
+        raise ValueError(f"{spec!a} is no radio, permitted: {RADIO_SPECS}")
+    if "\0" in spec:
+        raise ValueError(f"{spec!a} holds a NUL, permitted: text without one")
 
 
 class NumerologyConfig(Frozen):

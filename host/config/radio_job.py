@@ -43,6 +43,38 @@ def _absolute(spec: str) -> str:
     return RADIO_FILE_PREFIX + str(Path(spec[len(RADIO_FILE_PREFIX) :]).absolute())
 
 
+#: Fields of the run's radio that make a radio process's ``front`` table.
+FRONT_FIELDS = (
+    "center_freq_hz",
+    "return_freq_hz",
+    "tx_gain_db",
+    "rx_gain_db",
+    "bandwidth_hz",
+    "lo_offset_hz",
+    "drive_dbfs",
+    "tx_antenna",
+    "rx_antenna",
+    "cyclic",
+    "buffer_samples",
+    "kernel_buffers",
+    "profile",
+)
+
+
+def _spec_of(run: RunConfig, role: Literal["tx", "rx"]) -> str:
+    """The radio of one side."""
+    own = run.radio.rx_spec if role == "rx" else None
+    return run.radio.spec if own is None else own
+
+
+def _front(run: RunConfig) -> dict[str, Any]:
+    front = {name: getattr(run.radio, name) for name in FRONT_FIELDS}
+    profile = front["profile"]
+    if profile not in (None, "none"):
+        front["profile"] = str(Path(profile).absolute())
+    return front
+
+
 def radio_job(
     run: RunConfig, role: Literal["tx", "rx"], *, repeatable: bool = False
 ) -> dict[str, Any]:
@@ -53,10 +85,11 @@ def radio_job(
     would take the second run for the first's echo.
 
     ``channel`` is ``None`` where nothing lies between transmitter and antenna: at the
-    receiver (the simulated channel sits in the sender) and with model ``none``.
+    receiver (the simulated channel sits in the sender), before a real radio, and with
+    model ``none``.
     """
     channel = None
-    if role == "tx" and run.channel.model != "none":
+    if role == "tx" and run.channel.model != "none" and not run.radio.is_hardware:
         numerology = Numerology(
             **run.numerology.model_dump(), sample_rate_hz=run.radio.sample_rate_hz
         )
@@ -69,12 +102,13 @@ def radio_job(
     endpoints = Endpoints.of(run.network, role)
     return {
         "role": role,
-        "radio": _absolute(run.radio.spec),
+        "radio": _absolute(_spec_of(run, role)),
         "sample_rate_hz": run.radio.sample_rate_hz,
         "numerology": run.numerology.model_dump(),
         "channel": channel,
         "link": {**run.link.model_dump(), "session": run.seed if repeatable else None},
         "level": run.level.model_dump(),
+        "front": _front(run),
         "endpoints": {
             "source": endpoints.source,
             "sink": endpoints.sink,

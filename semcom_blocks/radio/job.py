@@ -18,6 +18,20 @@ from semcom_blocks.phy.numerology import Numerology
 
 ROLES = ("tx", "rx")
 FEEDBACKS = ("zmq", "none")
+#: What any radio can be asked for; the radio itself then says what it can do.
+FRONT_RANGES = {
+    "center_freq_hz": (1e6, 1e10),
+    "return_freq_hz": (1e6, 1e10),
+    "tx_gain_db": (-90.0, 100.0),
+    "rx_gain_db": (-20.0, 100.0),
+    "bandwidth_hz": (1e4, 1e9),
+    "lo_offset_hz": (-1e8, 1e8),
+    # 60 dB down a 12-bit converter has nothing left of the signal.
+    "drive_dbfs": (-60.0, 0.0),
+    # A frame's header does not fit into less; a second at 61.44 MS/s is more than a Pluto can lend.
+    "buffer_samples": (256, 2**26),
+    "kernel_buffers": (2, 64),
+}
 
 
 def _build(kind: type, name: str, values: Any, **extra: Any) -> Any:
@@ -84,6 +98,43 @@ class Link:
 
 
 @dataclass(frozen=True)
+class FrontEnd:
+    """How a Pluto or USRP is tuned; ``None`` leaves it to the calibration profile or the kind.
+
+    ``center_freq_hz`` of the link, ``return_freq_hz`` of acknowledgements over the air.
+    ``tx_gain_db`` as the driver counts it: 0 down to -89.75 on a Pluto, 0 upwards on a USRP.
+    ``bandwidth_hz`` of the analog filters; the sample rate where ``None``.
+    ``lo_offset_hz``: the oscillators stand this far above the centre, and the samples are
+    shifted back, so that leakage and DC fall outside the signal.
+    ``drive_dbfs``: mean power of the samples handed to the converter, of which full scale is 0.
+    ``cyclic``: hand over one job and let the radio repeat it.
+    ``buffer_samples``, ``kernel_buffers``: of libiio; short ones keep the round trip short.
+    ``profile``: a calibration profile or a folder of them; ``None`` is the project's own
+    folder, ``"none"`` uses none.
+    """
+
+    center_freq_hz: float = 2.45e9
+    return_freq_hz: float = 2.47e9
+    tx_gain_db: float | None = None
+    rx_gain_db: float | None = None
+    bandwidth_hz: float | None = None
+    lo_offset_hz: float = 0.0
+    drive_dbfs: float = -12.0
+    tx_antenna: str | None = None
+    rx_antenna: str | None = None
+    cyclic: bool = False
+    buffer_samples: int | None = None
+    kernel_buffers: int = 4
+    profile: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in FRONT_RANGES.items():
+            value = getattr(self, name)
+            if value is not None:
+                require_range(name, value, low, high)
+
+
+@dataclass(frozen=True)
 class RadioJob:
     """Everything that a radio process needs to know."""
 
@@ -94,6 +145,7 @@ class RadioJob:
     link: Link
     endpoints: Endpoints
     level: TransmitLevel
+    front: FrontEnd
     estimator: str
     equalizer: str
     allow_remote: bool
@@ -117,6 +169,7 @@ class RadioJob:
             link=_build(Link, "link", rest.pop("link", {})),
             endpoints=_build(Endpoints, "endpoints", rest.pop("endpoints", {})),
             level=_build(TransmitLevel, "level", rest.pop("level", {})),
+            front=_build(FrontEnd, "front", rest.pop("front", {})),
             estimator=require_choice(
                 "estimator", rest.pop("estimator", "lmmse"), estimators.METHODS
             ),

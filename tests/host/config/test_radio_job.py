@@ -2,6 +2,7 @@
 """What the radio processes are told."""
 
 import json
+from dataclasses import asdict
 from typing import get_args
 
 import pytest
@@ -11,7 +12,7 @@ from host.config import RadioConfig, load_run, radio_job
 from models.symbols import RATES
 from semcom_blocks.channel.config import CHANNEL_MODELS, ChannelConfig
 from semcom_blocks.phy import equalizer, estimators
-from semcom_blocks.radio.job import RadioJob
+from semcom_blocks.radio.job import FRONT_RANGES, FrontEnd, RadioJob
 
 
 def test_channel_sits_in_the_sender_with_the_runs_seed():
@@ -71,3 +72,29 @@ def test_choices_are_those_of_the_receiver_and_the_channel():
 def test_every_default_is_one_that_the_radio_takes():
     for role in ("tx", "rx"):
         RadioJob.from_dict(radio_job(load_run(), role))
+
+
+def test_the_front_table_is_the_radio_sides_own():
+    """Every field, its default and its range: a value that one side takes, the other takes."""
+    front = radio_job(load_run(), "tx")["front"]
+    assert front == asdict(FrontEnd())
+    for name, (low, high) in FRONT_RANGES.items():
+        bounds = dict.fromkeys((low, high))
+        for value in bounds:
+            run = load_run(overrides={f"radio.{name}": value})
+            assert asdict(RadioJob.from_dict(radio_job(run, "rx")).front)[name] == value
+
+
+def test_two_radios_of_one_command():
+    run = load_run(overrides={"radio.spec": "pluto:ip:a", "radio.rx_spec": "usrp:addr=b"})
+    assert radio_job(run, "tx")["radio"] == "pluto:ip:a"
+    assert radio_job(run, "rx")["radio"] == "usrp:addr=b"
+    assert radio_job(run, "tx")["channel"] is None
+
+
+def test_profiles_are_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    job = radio_job(load_run(overrides={"radio.profile": "mine"}), "tx")
+    assert job["front"]["profile"] == str(tmp_path / "mine")
+    none = radio_job(load_run(overrides={"radio.profile": "none"}), "tx")
+    assert none["front"]["profile"] == "none"

@@ -70,6 +70,14 @@ BAD = {
     "endpoint number": ({"endpoints": {"source": 6000}}, "endpoints.source is 6000"),
     "estimator": ({"estimator": "cgan"}, "estimator is 'cgan'"),
     "equalizer": ({"equalizer": ["zf"]}, "equalizer is ['zf']"),
+    "front key": ({"front": {"gain": 1}}, "front has unknown key 'gain'"),
+    "front list": ({"front": []}, "front is [], permitted: a table"),
+    "gain text": ({"front": {"tx_gain_db": "max"}}, "front.tx_gain_db is 'max'"),
+    "gain": ({"front": {"tx_gain_db": 200}}, "tx_gain_db is 200, permitted: -90.0 to 100.0"),
+    "carrier": ({"front": {"center_freq_hz": 5}}, "center_freq_hz is 5"),
+    "carrier nan": ({"front": {"center_freq_hz": float("nan")}}, "center_freq_hz is nan"),
+    "buffer": ({"front": {"buffer_samples": 1.5}}, "front.buffer_samples is 1.5"),
+    "cyclic": ({"front": {"cyclic": 1}}, "front.cyclic is 1, permitted: bool"),
     "remote": ({"allow_remote": "no"}, "allow_remote is 'no', permitted: bool"),
 }
 
