@@ -34,6 +34,13 @@ def versions() -> dict[str, str]:
     }
 
 
+def report_job_end(block: gr.sync_block, n: int) -> None:
+    """Publish a status for every ``job_end`` tag within the next ``n`` samples of input 0."""
+    for tag in block.get_tags_in_window(0, 0, n, pmt.intern("job_end")):
+        status = {"job_id": pmt.to_long(tag.value), "job_end": True}
+        block.message_port_pub(pmt.intern("status"), pdu.make(status))
+
+
 class Ticker:
     """Posts to a block's ``tick`` port every ``period_s``, so that timers run in its own thread."""
 

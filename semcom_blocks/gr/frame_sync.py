@@ -20,11 +20,16 @@ class FrameSyncBlock(gr.sync_block):
     The dictionary holds header, cfo_hz, start_sample, power_dbfs and the spectrum.
     A stream tag ``eof`` flushes the synchroniser and is passed on as a PDU; ``gap``
     marks a sample before which the radio lost some, and drops the frame across it.
+
+    Frames of data and acknowledgements never mix: ``acks`` lets only the latter through, and
+    ``foreign`` counts frames of the other kind, as a radio hears that hears itself.
     """
 
-    def __init__(self, numerology: Numerology | None = None) -> None:
+    def __init__(self, numerology: Numerology | None = None, acks: bool = False) -> None:
         gr.sync_block.__init__(self, "Frame Sync", in_sig=[np.complex64], out_sig=None)
         self._numerology = numerology or Numerology()
+        self._acks = acks
+        self.foreign = 0
         self._sync = FrameSync(self._numerology)
         self.message_port_register_out(pmt.intern("frames"))
 
@@ -46,6 +51,9 @@ class FrameSyncBlock(gr.sync_block):
         return len(samples)
 
     def _publish(self, capture: Capture) -> None:
+        if capture.header.ack != self._acks:
+            self.foreign += 1
+            return
         _, psd_db = power_spectrum(capture.samples, self._numerology.sample_rate_hz)
         meta = {
             "header": capture.header.to_bytes(),

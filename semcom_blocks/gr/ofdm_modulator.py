@@ -33,6 +33,7 @@ class OfdmModulator(gr.sync_block):
     Tags: ``tx_sob`` and ``tx_eob`` on the first and last sample of a burst with its
     gaps, ``frame`` at the start of each frame, ``job_end`` (job number) behind the last
     sample of a job.  ``urgent`` frames overtake the others and keep their own order.
+    ``max_waiting``: of the others the oldest are dropped beyond it; None keeps all.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class OfdmModulator(gr.sync_block):
         power: float = 1.0,
         papr_limit_db: float | None = None,
         gap_samples: int = DEFAULT_GAP_SAMPLES,
+        max_waiting: int | None = None,
     ) -> None:
         gr.sync_block.__init__(self, "OFDM Modulator", in_sig=None, out_sig=[np.complex64])
         self._numerology = numerology or Numerology()
@@ -49,7 +51,7 @@ class OfdmModulator(gr.sync_block):
         self._gap = np.zeros(gap_samples, np.complex64)
         self.refused = 0
         self._urgent: deque[tuple[FrameHeader, np.ndarray, bool]] = deque()
-        self._waiting: deque[tuple[FrameHeader, np.ndarray, bool]] = deque()
+        self._waiting: deque[tuple[FrameHeader, np.ndarray, bool]] = deque(maxlen=max_waiting)
         self._pieces: deque[tuple[np.ndarray, list[tuple[int, str, Any]]]] = deque()
         self._in_burst = False
         self.message_port_register_in(pmt.intern("grid"))

@@ -12,8 +12,7 @@ from gnuradio import gr
 
 from semcom_blocks import transport
 from semcom_blocks.errors import WireError
-from semcom_blocks.gr import pdu
-from semcom_blocks.gr.base import GAP_KEY
+from semcom_blocks.gr.base import GAP_KEY, report_job_end
 from semcom_blocks.gr.socket_thread import SocketThread
 from semcom_blocks.wire import Message
 
@@ -30,26 +29,31 @@ WAIT_S = 0.05
 SEND_WAIT_S = 0.5
 
 
-def report_job_end(block: gr.sync_block, n: int) -> None:
-    """Publish a status for every ``job_end`` tag within the next ``n`` samples of input 0."""
-    for tag in block.get_tags_in_window(0, 0, n, pmt.intern("job_end")):
-        status = {"job_id": pmt.to_long(tag.value), "job_end": True}
-        block.message_port_pub(pmt.intern("status"), pdu.make(status))
+def _open(kind: int, endpoint: str, bind: bool, allow_remote: bool) -> transport.MessageSocket:
+    socket = transport.open_socket(
+        zmq.Context.instance(),
+        kind,
+        **{"bind" if bind else "connect": endpoint},
+        high_water_mark=HIGH_WATER_MARK,
+        allow_remote=allow_remote,
+    )
+    return transport.MessageSocket(socket)
 
 
 class SampleSink(gr.sync_block):
-    """Stream in; PUSH connected to ``endpoint``; waits while the receiver is away or busy.
+    """Stream in; PUSH at ``endpoint``; waits while the receiver is away or busy.
+
+    It connects, or with ``bind`` is connected to.
 
     ``status`` out reports each job whose last sample was taken.
     """
 
-    def __init__(self, endpoint: str = "tcp://127.0.0.1:5563") -> None:
+    def __init__(
+        self, endpoint: str = "tcp://127.0.0.1:5563", bind: bool = False, allow_remote: bool = False
+    ) -> None:
         gr.sync_block.__init__(self, "Sample Sink", in_sig=[np.complex64], out_sig=None)
         self.message_port_register_out(pmt.intern("status"))
-        socket = transport.open_socket(
-            zmq.Context.instance(), zmq.PUSH, connect=endpoint, high_water_mark=HIGH_WATER_MARK
-        )
-        self._socket = transport.MessageSocket(socket)
+        self._socket = _open(zmq.PUSH, endpoint, bind, allow_remote)
         self._seq = 0
 
     def stop(self) -> bool:
@@ -69,7 +73,7 @@ class SampleSink(gr.sync_block):
 
 
 class SampleSource(gr.sync_block):
-    """Stream out; PULL bound at ``endpoint``.
+    """Stream out; PULL bound at ``endpoint``, or without ``bind`` connected to it.
 
     ``lost`` counts gaps in the sequence, each of which puts the tag ``gap`` on the sample behind
     it; ``refused`` counts well-formed messages that hold no samples.
@@ -78,16 +82,11 @@ class SampleSource(gr.sync_block):
     message on any port wakes it.  Hence a thread receives, and wakes.
     """
 
-    def __init__(self, endpoint: str = "tcp://127.0.0.1:5563", allow_remote: bool = False) -> None:
+    def __init__(
+        self, endpoint: str = "tcp://127.0.0.1:5563", allow_remote: bool = False, bind: bool = True
+    ) -> None:
         gr.sync_block.__init__(self, "Sample Source", in_sig=None, out_sig=[np.complex64])
-        socket = transport.open_socket(
-            zmq.Context.instance(),
-            zmq.PULL,
-            bind=endpoint,
-            high_water_mark=HIGH_WATER_MARK,
-            allow_remote=allow_remote,
-        )
-        self._socket = transport.MessageSocket(socket)
+        self._socket = _open(zmq.PULL, endpoint, bind, allow_remote)
         self._queue: queue.Queue[tuple[bool, np.ndarray]] = queue.Queue(HIGH_WATER_MARK)
         self._left = np.zeros(0, np.complex64)
         self._expected: int | None = None

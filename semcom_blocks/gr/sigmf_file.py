@@ -11,8 +11,7 @@ from gnuradio import gr
 
 from semcom_blocks import sigmf
 from semcom_blocks.errors import RadioError
-from semcom_blocks.gr.base import EOF_KEY
-from semcom_blocks.gr.sample_socket import report_job_end
+from semcom_blocks.gr.base import EOF_KEY, report_job_end
 
 #: What a block returns that takes or gives nothing more.
 WORK_DONE = -1

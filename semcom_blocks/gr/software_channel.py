@@ -9,7 +9,7 @@ from gnuradio import gr
 
 from semcom_blocks.channel import ChannelConfig, SoftwareChannel
 from semcom_blocks.errors import ConfigError
-from semcom_blocks.gr.sample_socket import report_job_end
+from semcom_blocks.gr.base import report_job_end
 
 #: Samples taken in one call; the resampler may return a few more than it took.
 MAX_CALL = 8192

@@ -18,6 +18,11 @@ MAX_ANALOG_PER_FRAME = 32768
 END_REPEATS = 3
 
 
+#: An acknowledgement is short, so it can afford BPSK: 3 dB more robust than what it answers,
+#: for a third of a millisecond more at 1 MS/s.
+ACK_BITS_PER_SYMBOL = 1
+
+
 @dataclass(frozen=True)
 class Frame:
     """Header and payload of a frame before modulation."""
@@ -107,3 +112,22 @@ class Framer:
         seq = self._seq
         self._seq = (seq + 1) & 0xFFFF
         return seq
+
+
+class AckFramer:
+    """Builds the frames of the return link, one acknowledgement each, without I/O."""
+
+    def __init__(self) -> None:
+        self._seq = 0
+
+    def frame(self, job_id: int, ack: bytes) -> Frame:
+        """The frame of one acknowledgement; :class:`ConfigError` if no header can describe it."""
+        header = FrameHeader(
+            job_id,
+            self._seq,
+            digital_bytes=len(ack),
+            bits_per_symbol=ACK_BITS_PER_SYMBOL,
+            ack=True,
+        )
+        self._seq = (self._seq + 1) & 0xFFFF
+        return Frame(header, ack, np.zeros(0, np.complex64))

@@ -25,6 +25,8 @@ from semcom_blocks.phy.numerology import Numerology
 WAVEFORM_VERSION = 1
 #: Flag: the sender has nothing more for this job.
 FLAG_END = 1
+#: Flag: an acknowledgement, on its way from the receiver to the sender.
+FLAG_ACK = 2
 _FIELDS = struct.Struct(">BHHHBBHBH")
 _CRC = struct.Struct(">H")
 #: Bytes of a header with its CRC.
@@ -48,6 +50,7 @@ class FrameHeader:
     analog_symbols: int = 0
     analog_offset: int = 0
     end: bool = False
+    ack: bool = False
 
     def __post_init__(self) -> None:
         require_range("job_id", self.job_id, 0, 0xFFFF)
@@ -62,7 +65,7 @@ class FrameHeader:
     def to_bytes(self) -> bytes:
         """Serialise with CRC, bytes of length :data:`HEADER_BYTES`."""
         body = _FIELDS.pack(
-            WAVEFORM_VERSION << 4 | (FLAG_END if self.end else 0),
+            WAVEFORM_VERSION << 4 | FLAG_END * self.end | FLAG_ACK * self.ack,
             self.job_id,
             self.seq,
             self.digital_bytes,
@@ -86,7 +89,11 @@ class FrameHeader:
         if first >> 4 != WAVEFORM_VERSION:
             raise LinkError(f"waveform version is {first >> 4}, permitted: {WAVEFORM_VERSION}")
         try:
-            return cls(job, seq, digital, bits, stream, analog, high << 16 | low, bool(first & 1))
+            return cls(
+                *(job, seq, digital, bits, stream, analog, high << 16 | low),
+                end=bool(first & FLAG_END),
+                ack=bool(first & FLAG_ACK),
+            )
         except ValueError as error:
             raise LinkError(str(error)) from None
 

@@ -21,6 +21,7 @@ from semcom_blocks.gr.semantic_source import SemanticSource
 from semcom_blocks.gr.software_channel import SoftwareChannelBlock
 from semcom_blocks.radio.interface import open_radio
 from semcom_blocks.radio.job import RadioJob
+from semcom_blocks.radio.return_link import add_ack_receiver, add_ack_transmitter
 
 
 class Flowgraph(gr.top_block):
@@ -56,7 +57,8 @@ def transmitter(job: RadioJob) -> Flowgraph:
     arq = PromptArqSender(config=link.arq_config(), session=link.session)
     pilots = PilotInserter(num, link.analog_per_frame)
     modulator = OfdmModulator(num, job.level.power, job.level.papr_limit_db)
-    radio = open_radio(job).sink()
+    ends = open_radio(job)
+    radio = ends.sink()
     top.message(source, "message", arq, "message")
     top.message(source, "analog", pilots, "payload")
     top.message(arq, "packets", pilots, "payload")
@@ -66,6 +68,8 @@ def transmitter(job: RadioJob) -> Flowgraph:
     if link.feedback == "zmq":
         feedback = FeedbackSource(job.endpoints.feedback)
         top.message(feedback, "ack", arq, "ack")
+    elif link.feedback == "air":
+        add_ack_receiver(top, ends.source(), arq, num, job.estimator, job.equalizer)
     if job.channel is None:
         top.chain(modulator, radio)
     else:
@@ -83,7 +87,8 @@ def receiver(job: RadioJob) -> Flowgraph:
     equalizer = Equalizer(num, job.equalizer)
     arq = PromptArqReceiver()
     sink = SemanticSink(job.endpoints.sink, num, link.idle_timeout_s)
-    top.chain(open_radio(job).source(), FiniteGuard(), sync)
+    ends = open_radio(job)
+    top.chain(ends.source(), FiniteGuard(), sync)
     top.message(sync, "frames", demodulator, "frames")
     top.message(demodulator, "grid", estimator, "grid")
     top.message(estimator, "estimate", equalizer, "estimate")
@@ -93,4 +98,6 @@ def receiver(job: RadioJob) -> Flowgraph:
     if link.feedback == "zmq":
         feedback = FeedbackSink(job.endpoints.feedback, job.allow_remote)
         top.message(arq, "ack", feedback, "ack")
+    elif link.feedback == "air":
+        add_ack_transmitter(top, arq, ends.sink(), num, job.level, job.channel)
     return top

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Radio ``sim``: samples go over ZeroMQ from the sender's process to the receiver's."""
+"""Radio ``sim``: samples go over ZeroMQ from the sender's process to the receiver's, and back."""
 
 from semcom_blocks.errors import RadioError
 from semcom_blocks.gr.sample_socket import SampleSink, SampleSource
@@ -7,7 +7,10 @@ from semcom_blocks.radio.job import RadioJob
 
 
 class SimRadio:
-    """The receiver binds the samples endpoint, the sender connects to it."""
+    """The receiver binds both endpoints, the sender connects to them.
+
+    ``samples`` carries what the sender sends, ``return_samples`` what the receiver does.
+    """
 
     def __init__(self, job: RadioJob, argument: str) -> None:
         if argument:
@@ -16,8 +19,14 @@ class SimRadio:
 
     def sink(self) -> SampleSink:
         """See :class:`~semcom_blocks.radio.interface.Radio`."""
-        return SampleSink(self._job.endpoints.samples)
+        job = self._job
+        if job.role == "tx":
+            return SampleSink(job.endpoints.samples)
+        return SampleSink(job.endpoints.return_samples, True, job.allow_remote)
 
     def source(self) -> SampleSource:
         """See :class:`~semcom_blocks.radio.interface.Radio`."""
-        return SampleSource(self._job.endpoints.samples, self._job.allow_remote)
+        job = self._job
+        if job.role == "rx":
+            return SampleSource(job.endpoints.samples, job.allow_remote)
+        return SampleSource(job.endpoints.return_samples, bind=False)
