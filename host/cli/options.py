@@ -51,7 +51,10 @@ def add_receiver(parser: argparse.ArgumentParser) -> None:
 def add_link(parser: argparse.ArgumentParser) -> None:
     """How prompt packets are protected."""
     add_field(
-        parser, "--feedback", "link.feedback", "way of the acknowledgements; none repeats blindly"
+        parser,
+        "--feedback",
+        "link.feedback",
+        "way of the acknowledgements: beside the air, through it, or none, which repeats blindly",
     )
     add_field(parser, "--repeats", "link.repeats", "sends of each packet without feedback")
 
@@ -133,7 +136,10 @@ def add_front(parser: argparse.ArgumentParser, *sides: str) -> None:
 
 
 def add_network(parser: argparse.ArgumentParser, *flags: str) -> None:
-    """Addresses and ports; ``flags`` picks from ``peer bind source sink feedback samples``."""
+    """Addresses and ports.
+
+    ``flags`` picks from ``peer bind source sink feedback samples return``.
+    """
     group = parser.add_argument_group("network")
     fields = {
         "peer": ("--peer", "network.peer", "machine of the receiving radio"),
@@ -142,6 +148,7 @@ def add_network(parser: argparse.ArgumentParser, *flags: str) -> None:
         "sink": ("--sink-port", "network.sink_port", "of the Semantic Sink"),
         "feedback": ("--feedback-port", "network.feedback_port", "of the acknowledgements"),
         "samples": ("--samples-port", "network.samples_port", "of the simulated air"),
+        "return": ("--return-port", "network.return_port", "of the simulated air's way back"),
     }
     for flag in flags:
         add_field(group, *fields[flag])

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_receiver(parser)
     options.add_link(parser)
     options.add_front(parser, "rx")
-    options.add_network(parser, "bind", "sink", "feedback", "samples")
+    options.add_network(parser, "bind", "sink", "feedback", "samples", "return")
     options.add_common(parser)
 
 

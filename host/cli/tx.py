@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         "Es/N0 in dB that the encoder prepares for and the software channel, if any, gives;",
     )
-    options.add_network(parser, "peer", "source", "feedback", "samples")
+    options.add_network(parser, "peer", "source", "feedback", "samples", "return")
     options.add_common(parser)
 
 

@@ -77,7 +77,8 @@ class ArqConfig(Frozen):
     """Selective repeat of the prompt's packets; see ``semcom_blocks.link.arq``."""
 
     window: int = Field(ArqDefaults.window, ge=1, le=256)
-    initial_rto_s: float = Field(ArqDefaults.initial_rto_s, ge=ArqDefaults.min_rto_s, le=4)
+    # Absent: what suits the feedback.
+    initial_rto_s: float | None = Field(None, ge=ArqDefaults.min_rto_s, le=ArqDefaults.max_rto_s)
     # Sends of one packet after which the sender gives up.
     max_attempts: int = Field(ArqDefaults.max_attempts, ge=1, le=255)
     # Whole time the sender may spend on one prompt.
@@ -87,7 +88,8 @@ class ArqConfig(Frozen):
 class LinkConfig(Frozen):
     """How prompt packets are protected."""
 
-    feedback: Literal["none", "zmq"] = "zmq"
+    # "air": on the radio's return frequency, or the way back of the simulated air.
+    feedback: Literal["none", "zmq", "air"] = "zmq"
     # How often each packet is sent when there is no feedback.
     repeats: int = Field(3, ge=1, le=20)
     # Analog symbols of a frame: longer frames cost less, shorter ones lose less.
@@ -198,6 +200,7 @@ class NetworkConfig(Frozen):
     sink_port: Port = 5561
     feedback_port: Port = 5562
     samples_port: Port = 5563
+    return_port: Port = 5564
 
 
 class RunConfig(Frozen):
@@ -214,3 +217,9 @@ class RunConfig(Frozen):
     level: LevelConfig = LevelConfig()
     numerology: NumerologyConfig = NumerologyConfig()
     network: NetworkConfig = NetworkConfig()
+
+    @model_validator(mode="after")
+    def _has_a_way_back(self) -> RunConfig:
+        if self.link.feedback == "air" and self.radio.spec.startswith(RADIO_FILE_PREFIX):
+            raise ValueError("link.feedback 'air' with a recording, permitted: zmq, none")
+        return self

@@ -10,6 +10,9 @@ from typing import Any, Literal
 from host.config.models import RADIO_FILE_PREFIX, NetworkConfig, RunConfig
 from semcom_blocks.phy.numerology import Numerology
 
+#: Turned in the run's seed for the channel of the way back; outside the seeds of short series.
+RETURN_SEED_BIT = 1 << 30
+
 
 @dataclass(frozen=True)
 class Endpoints:
@@ -19,6 +22,7 @@ class Endpoints:
     sink: str
     samples: str
     feedback: str
+    return_samples: str
 
     @classmethod
     def of(cls, network: NetworkConfig, role: Literal["tx", "rx"]) -> Endpoints:
@@ -33,6 +37,7 @@ class Endpoints:
             sink=f"tcp://127.0.0.1:{network.sink_port}",
             samples=f"tcp://{air}:{network.samples_port}",
             feedback=f"tcp://{air}:{network.feedback_port}",
+            return_samples=f"tcp://{air}:{network.return_port}",
         )
 
 
@@ -75,6 +80,25 @@ def _front(run: RunConfig) -> dict[str, Any]:
     return front
 
 
+def _channel(run: RunConfig, role: Literal["tx", "rx"]) -> dict[str, Any] | None:
+    """The software channel of one side; the way back has offsets of the other sign."""
+    silent = role == "rx" and run.link.feedback != "air"
+    if silent or run.channel.model == "none" or run.radio.is_hardware:
+        return None
+    numerology = Numerology(**run.numerology.model_dump(), sample_rate_hz=run.radio.sample_rate_hz)
+    channel = {
+        **run.channel.model_dump(),
+        "seed": run.seed,
+        "sample_rate_hz": numerology.sample_rate_hz,
+        "symbol_energy": numerology.symbol_energy,
+    }
+    if role == "rx":
+        # Another frequency fades on its own; the oscillators are the same two.
+        channel |= {"seed": run.seed ^ RETURN_SEED_BIT}
+        channel |= {name: -channel[name] for name in ("cfo_hz", "sro_ppm")}
+    return channel
+
+
 def radio_job(
     run: RunConfig, role: Literal["tx", "rx"], *, repeatable: bool = False
 ) -> dict[str, Any]:
@@ -84,28 +108,16 @@ def radio_job(
     the same packets. Only for a receiver that starts with the sender: one that runs on
     would take the second run for the first's echo.
 
-    ``channel`` is ``None`` where nothing lies between transmitter and antenna: at the
-    receiver (the simulated channel sits in the sender), before a real radio, and with
-    model ``none``.
+    ``channel`` lies between a process's transmitter and the simulated air; ``None`` before a
+    real radio, with model ``none``, and at a receiver that sends nothing back through the air.
     """
-    channel = None
-    if role == "tx" and run.channel.model != "none" and not run.radio.is_hardware:
-        numerology = Numerology(
-            **run.numerology.model_dump(), sample_rate_hz=run.radio.sample_rate_hz
-        )
-        channel = {
-            **run.channel.model_dump(),
-            "seed": run.seed,
-            "sample_rate_hz": numerology.sample_rate_hz,
-            "symbol_energy": numerology.symbol_energy,
-        }
     endpoints = Endpoints.of(run.network, role)
     return {
         "role": role,
         "radio": _absolute(_spec_of(run, role)),
         "sample_rate_hz": run.radio.sample_rate_hz,
         "numerology": run.numerology.model_dump(),
-        "channel": channel,
+        "channel": _channel(run, role),
         "link": {**run.link.model_dump(), "session": run.seed if repeatable else None},
         "level": run.level.model_dump(),
         "front": _front(run),
@@ -114,6 +126,7 @@ def radio_job(
             "sink": endpoints.sink,
             "samples": endpoints.samples,
             "feedback": endpoints.feedback,
+            "return_samples": endpoints.return_samples,
         },
         "estimator": run.radio.estimator,
         "equalizer": run.radio.equalizer,

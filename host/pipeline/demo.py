@@ -37,13 +37,14 @@ def job_id_of(run: RunConfig, lonely: bool) -> int:
 
 def on_free_ports(run: RunConfig) -> RunConfig:
     """``run`` with its radios' sockets on ports that are free now."""
-    source, sink, feedback, samples = free_ports(4)
+    source, sink, feedback, samples, back = free_ports(5)
     network = run.network.model_copy(
         update={
             "source_port": source,
             "sink_port": sink,
             "feedback_port": feedback,
             "samples_port": samples,
+            "return_port": back,
         }
     )
     return run.model_copy(update={"network": network})

@@ -78,6 +78,14 @@ MAX_GIVE_UP_S = 3600.0
 #: Most transmissions of each packet without feedback: at 80 % loss 0.8^32 = 0.1 % stay lost.
 MAX_REPEATS = 32
 
+#: Settings of :class:`ArqConfig` that suit a way back, where others than its own defaults do.
+#: Over the air a round trip holds the buffers of two radios twice: 0.1 s to 0.3 s.
+TIMERS: dict[str, dict[str, float]] = {
+    "zmq": {},
+    "air": {"initial_rto_s": 2.0, "min_rto_s": 0.4},
+    "none": {},
+}
+
 
 @dataclass(frozen=True)
 class ArqConfig:

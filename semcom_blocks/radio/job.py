@@ -10,14 +10,14 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from semcom_blocks.channel import ChannelConfig
 from semcom_blocks.errors import ConfigError, require_choice, require_range
-from semcom_blocks.link.arq import ArqConfig
+from semcom_blocks.link.arq import TIMERS, ArqConfig
 from semcom_blocks.phy import equalizer, estimators
 from semcom_blocks.phy.framer import DEFAULT_ANALOG_PER_FRAME, MAX_ANALOG_PER_FRAME
 from semcom_blocks.phy.modulator import TransmitLevel
 from semcom_blocks.phy.numerology import Numerology
 
 ROLES = ("tx", "rx")
-FEEDBACKS = ("zmq", "none")
+FEEDBACKS = ("zmq", "air", "none")
 #: What any radio can be asked for; the radio itself then says what it can do.
 FRONT_RANGES = {
     "center_freq_hz": (1e6, 1e10),
@@ -66,12 +66,15 @@ class Endpoints:
     sink: str = "tcp://127.0.0.1:5561"
     feedback: str = "tcp://127.0.0.1:5562"
     samples: str = "tcp://127.0.0.1:5563"
+    return_samples: str = "tcp://127.0.0.1:5564"
 
 
 @dataclass(frozen=True)
 class Link:
     """Framing and ARQ settings of a process.
 
+    ``feedback``: how acknowledgements come back: ``zmq`` beside the air, ``air`` through it on
+    the return frequency, ``none`` not at all.
     ``repeats``: copies of each packet without feedback.  ``idle_timeout_s``: silence, 0.1 s to
     an hour, after which the receiver closes a job.  ``session`` fixes the ARQ's random tag.
     """
@@ -92,9 +95,12 @@ class Link:
         self.arq_config()
 
     def arq_config(self) -> ArqConfig:
-        """The ARQ's own configuration."""
+        """The ARQ's own configuration; timers that are not given suit the feedback."""
         has_feedback = self.feedback != "none"
-        return _build(ArqConfig, "arq", self.arq, feedback=has_feedback, repeats=self.repeats)
+        given = {key: value for key, value in self.arq.items() if value is not None}
+        timers = {key: value for key, value in TIMERS[self.feedback].items() if key not in given}
+        known = {"feedback": has_feedback, "repeats": self.repeats, **timers}
+        return _build(ArqConfig, "arq", given, **known)
 
 
 @dataclass(frozen=True)
@@ -178,6 +184,8 @@ class RadioJob:
         )
         if rest:
             raise ConfigError(f"radio job has unknown key {sorted(rest)[0]!r}")
+        if job.link.feedback == "air" and job.radio.startswith("file:"):
+            raise ConfigError("feedback is 'air' with a recording, permitted: zmq, none")
         return job
 
     @classmethod

@@ -11,6 +11,7 @@ from host import config
 from host.config import RadioConfig, load_run, radio_job
 from models.symbols import RATES
 from semcom_blocks.channel.config import CHANNEL_MODELS, ChannelConfig
+from semcom_blocks.errors import ConfigError
 from semcom_blocks.phy import equalizer, estimators
 from semcom_blocks.radio.job import FRONT_RANGES, FrontEnd, RadioJob
 
@@ -51,6 +52,33 @@ def test_the_channel_is_one_that_the_radio_takes():
         assert channel.seed == 5
         assert channel.sample_rate_hz == 2e6
         assert channel.symbol_energy == pytest.approx(64 / 52)
+
+
+def test_acks_over_the_air_have_a_channel_of_their_own():
+    run = load_run(
+        overrides={"link.feedback": "air", "channel.cfo_hz": 900.0, "channel.sro_ppm": 5.0}
+    )
+    tx, rx = (radio_job(run, role)["channel"] for role in ("tx", "rx"))
+    assert rx["seed"] != tx["seed"]
+    assert (rx["cfo_hz"], rx["sro_ppm"]) == (-900.0, -5.0)
+    same = set(tx) - {"seed", "cfo_hz", "sro_ppm"}
+    assert {key: rx[key] for key in same} == {key: tx[key] for key in same}
+    endpoints = [radio_job(run, role)["endpoints"]["return_samples"] for role in ("tx", "rx")]
+    assert endpoints == ["tcp://127.0.0.1:5564"] * 2
+
+
+def test_a_recording_cannot_answer():
+    with pytest.raises(ConfigError, match="'air' with a recording, permitted: zmq, none"):
+        load_run(overrides={"link.feedback": "air", "radio.spec": "file:a"})
+
+
+@pytest.mark.parametrize(("feedback", "initial_s"), [("zmq", 1.0), ("air", 2.0)])
+def test_the_retransmission_timer_suits_the_feedback(feedback, initial_s):
+    job = RadioJob.from_dict(radio_job(load_run(overrides={"link.feedback": feedback}), "tx"))
+    assert job.link.arq_config().initial_rto_s == initial_s
+    overrides = {"link.feedback": feedback, "link.arq.initial_rto_s": 0.7}
+    job = RadioJob.from_dict(radio_job(load_run(overrides=overrides), "tx"))
+    assert job.link.arq_config().initial_rto_s == 0.7
 
 
 def test_file_paths_are_absolute(tmp_path, monkeypatch):

@@ -24,8 +24,8 @@ CHANNEL = {"model": "awgn", "snr_db": 10.0}
 
 
 def endpoints() -> dict[str, str]:
-    """Four loopback endpoints on which nobody listens at the moment."""
-    names = ("source", "sink", "feedback", "samples")
+    """Loopback endpoints on which nobody listens at the moment."""
+    names = ("source", "sink", "feedback", "samples", "return_samples")
     with zmq.Context() as context:
         held = [context.socket(zmq.PULL) for _ in names]
         ports = [socket.bind_to_random_port("tcp://127.0.0.1") for socket in held]

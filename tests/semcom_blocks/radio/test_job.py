@@ -47,7 +47,7 @@ BAD = {
     "channel key": ({"channel": {"snr": 3}}, "'snr'"),
     "channel nan": ({"channel": {"snr_db": float("nan")}}, "snr_db is nan"),
     "link key": ({"link": {"ack": 1}}, "link has unknown key 'ack'"),
-    "feedback": ({"link": {"feedback": "air"}}, "feedback is 'air', permitted: zmq, none"),
+    "feedback": ({"link": {"feedback": "post"}}, "feedback is 'post', permitted: zmq, air, none"),
     "repeats": ({"link": {"repeats": 0}}, "repeats is 0"),
     "repeats text": ({"link": {"repeats": "3"}}, "link.repeats is '3', permitted: int"),
     "arq list": ({"link": {"arq": []}}, "arq is [], permitted: Mapping"),
