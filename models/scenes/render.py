@@ -27,8 +27,9 @@ SHARPNESS = 2.0
 RAMP = 0.35  # brightness of background and objects goes by ±35 % …
 GLOW = 0.05  # … and ±0.05, so that the light shows on black too
 STRIPE_PERIOD = 0.078  # of the side: 5 pixels of 64, which is two stripes in a small object
-DOT_PERIOD = 0.094  # 6 pixels of 64
-DOT_RADIUS = 0.027
+DOT_PERIOD = 0.073  # 4.7 pixels of 64: five dots or more in a small object
+DOT_RADIUS = 0.024
+RIM = 0.012  # plain edge around every texture, so that the outline stays whole
 DARK = 0.3  # brightness of stripes and dots
 CROSS_ARM = 0.36  # half the width of a cross's arm, in its radius
 TOWARDS = ((-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0))  # of LIGHTS, x right, y down
@@ -67,17 +68,19 @@ def _lay(picture: Tensor, batch: SceneBatch, j: int, x: Tensor, y: Tensor, side:
     opacity = torch.sigmoid(-distance * (side * SHARPNESS))
     opacity = opacity * per_scene(batch.count > j)
 
+    inside = torch.sigmoid(-(distance + RIM) * (side * SHARPNESS))
     shade = torch.ones(len(batch), side, side)
     striped, dotted = batch.texture[:, j] == 1, batch.texture[:, j] == 2
     if striped.any():
         wave = torch.cos(dy[striped] * (2 * math.pi / STRIPE_PERIOD))
         # Its steepest part is as sharp as a shape's edge.
         dark = torch.sigmoid(wave * (STRIPE_PERIOD / (2 * math.pi) * side * SHARPNESS))
-        shade[striped] = (1 - (1 - DARK) * dark).expand(-1, side, side)
+        shade[striped] = 1 - (1 - DARK) * dark * inside[striped]
     if dotted.any():
         u, v = (torch.remainder(d[dotted] / DOT_PERIOD + 0.5, 1) - 0.5 for d in (dx, dy))
         away = (u.square() + v.square()).sqrt() * DOT_PERIOD - DOT_RADIUS
-        shade[dotted] = 1 - (1 - DARK) * torch.sigmoid(-away * (side * SHARPNESS))
+        dark = torch.sigmoid(-away * (side * SHARPNESS))
+        shade[dotted] = 1 - (1 - DARK) * dark * inside[dotted]
 
     rgb = torch.tensor(COLOUR_RGB)[batch.colour[:, j]] + batch.tint[:, j]
     return torch.lerp(picture, rgb[:, :, None, None] * shade[:, None], opacity[:, None])

@@ -35,4 +35,4 @@ BACKGROUND_RGB = (
     (0.38, 0.24, 0.12),
     (0.07, 0.10, 0.30),
 )
-SIZE_RADIUS = (0.088, 0.142)  # of the side; a cell is 1/3 wide, so the large one just fits
+SIZE_RADIUS = (0.098, 0.146)  # of the side; a cell is 1/3 wide, so the large one just fits
