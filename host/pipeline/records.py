@@ -35,6 +35,8 @@ class Transmission:
     papr_db: float
     power: float
     error: str | None
+    # Of a packet and its acknowledgement, smoothed; NaN without feedback.
+    round_trip_s: float = math.nan
 
     @classmethod
     def of(cls, message: Message) -> Transmission:
@@ -51,6 +53,7 @@ class Transmission:
             papr_db=number(message.meta.get("papr_db")),
             power=number(message.meta.get("power")),
             error=None if error is None else str(error),
+            round_trip_s=number(message.meta.get("round_trip_s")),
         )
 
 

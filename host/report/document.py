@@ -101,6 +101,8 @@ def _link(outcome: Outcome) -> dict[str, Any]:
         "evm_db": frames.mean_evm_db(),
         "papr_db": sent.papr_db if sent else None,
         "transmit_power": sent.power if sent else None,
+        "feedback": run.link.feedback if sent else None,
+        "round_trip_s": sent.round_trip_s if sent else None,
         "symbols_erased": stream.erased if stream else None,
     }
 

@@ -37,6 +37,7 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     if prompt["packets_sent"] is not None:
         counts = f"{prompt['packets_sent']} sent, {prompt['retransmissions']} again"
         found.append(("packets", counts))
+    found.append(("acknowledged", _feedback(link)))
     found.append(("SNR", _pair(link["snr_db_set"], link["snr_db_est"], 1, " dB")))
     found.append(("CFO", _pair(link["cfo_hz_set"], link["cfo_hz_est"], 1, " Hz")))
     found.append(("SRO", _pair(link["sro_ppm_set"], link["sro_ppm_est"], 2, " ppm")))
@@ -76,6 +77,14 @@ def _pair(wanted: float | None, measured: float | None, digits: int, unit: str) 
     if measured is None:
         return f"{figure(wanted, digits, unit)} set"
     return f"{figure(wanted, digits, unit)} set, {figure(measured, digits, unit)} measured"
+
+
+def _feedback(link: dict[str, Any]) -> str:
+    if link["round_trip_s"] is None:
+        return "—"
+    ways = {"air": "over the air", "zmq": "beside the air"}
+    way = ways.get(link["feedback"], link["feedback"])
+    return f"{way}, round trip {1e3 * link['round_trip_s']:.0f} ms"
 
 
 def _frames(link: dict[str, Any]) -> str:

@@ -74,5 +74,7 @@ class PromptArqSender(PduBlock):
             }
             if isinstance(event, MessageFailed):
                 status["error"] = event.reason
+            if self._arq.srtt_s is not None:
+                status["round_trip_s"] = self._arq.srtt_s
             self.publish("status", status)
             self.publish("packets", {"job_id": event.job_id, "job_end": True})

@@ -57,6 +57,7 @@ class Transmission:
     delivered: bool | None = None
     done: bool = False
     error: str | None = None
+    round_trip_s: float | None = None
     _energy: float = field(default=0.0, repr=False)
     _papr_db: float = field(default=-math.inf, repr=False)
 
@@ -105,6 +106,7 @@ class Transmission:
             self.packets_sent = int(status["packets_sent"])
             self.retransmissions = int(status["retransmissions"])
             self.error = status.get("error")
+            self.round_trip_s = status.get("round_trip_s")
         if "frames_total" in status:
             self.frames_total = int(status["frames_total"])
         if "frame_samples" in status:
@@ -129,4 +131,5 @@ class Transmission:
             "papr_db": self._papr_db if math.isfinite(self._papr_db) else 0.0,
             "power": self._energy / self.samples_sent if self.samples_sent else 0.0,
             "error": self.error,
+            "round_trip_s": self.round_trip_s,
         }

@@ -147,6 +147,7 @@ class TestReport:
             "papr_db": 0.0,
             "power": 0.0,
             "error": None,
+            "round_trip_s": None,
         }
         assert not job.done
 
@@ -155,7 +156,8 @@ class TestReport:
         for samples, power, papr_db in ((1000, 1.0, 8.0), (3000, 2.0, 9.5)):
             job.on_status({"frame_samples": samples, "power": power, "papr_db": papr_db})
         assert job.report()["frames_sent"] == 2
-        job.on_status({"arq": "delivered", "packets_sent": 4, "retransmissions": 1})
+        done = {"arq": "delivered", "packets_sent": 4, "retransmissions": 1, "round_trip_s": 0.05}
+        job.on_status(done)
         assert not job.done
         closing = {"frame_samples": 1000, "power": 1.0, "papr_db": 7.0, "end": True}
         for _ in range(3):
@@ -165,6 +167,7 @@ class TestReport:
         report = job.report()
         assert (report["delivered"], report["error"]) == (True, None)
         assert (report["packets_sent"], report["retransmissions"]) == (4, 1)
+        assert report["round_trip_s"] == 0.05
         # Frames that close a job are on the air, but carry nothing.
         assert (report["frames_sent"], report["frames_total"]) == (2, 2)
         assert report["samples_sent"] == 7000
