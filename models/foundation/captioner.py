@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from models.foundation.checkpoint import Checkpoint
 from models.foundation.placement import Placement
+from models.roles import Caption, Picture
 from semcom_blocks.errors import require_range
 
 # Published captioners write 10 to 20 words; a runaway one ends here.
@@ -38,13 +37,19 @@ class HfCaptioner:
         self.name = spec
 
     @torch.inference_mode()
-    def caption(self, picture: NDArray[np.uint8]) -> str:
-        """One line of text; white space is folded."""
+    def caption(self, picture: Picture) -> Caption:
+        """One line of text; white space is folded. Confidence: product of the words'."""
         with self._checkpoint.named_errors():
             inputs = self._processor(images=Image.fromarray(picture), return_tensors="pt")
             inputs = inputs.to(self._placement.target, self._placement.dtype)
-            tokens = self._network.generate(
-                **inputs, max_new_tokens=self._max_tokens, do_sample=False
+            told = self._network.generate(
+                **inputs,
+                max_new_tokens=self._max_tokens,
+                do_sample=False,
+                output_scores=True,
+                return_dict_in_generate=True,
             )
-            text = self._processor.batch_decode(tokens, skip_special_tokens=True)[0]
-        return " ".join(text.split())
+            text = self._processor.batch_decode(told.sequences, skip_special_tokens=True)[0]
+        logs = [step.float().log_softmax(-1).max() for step in told.scores]
+        confidence = float(torch.stack(logs).sum().exp()) if logs else 0.0
+        return Caption(" ".join(text.split()), confidence)

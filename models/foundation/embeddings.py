@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Judges by embeddings: CLIP (picture and text), DINO (picture), sentence encoders (text).
 
-All scores are (cos + 1) / 2 of two embeddings, in 0…1, as in Qiao et al., "Latency-aware
-generative semantic communications with pre-trained diffusion models", section III-B.
+Picture scores are (cos + 1) / 2 of two embeddings, in 0…1, as in Qiao et al., "Latency-aware
+generative semantic communications with pre-trained diffusion models", section III-B.  Text
+similarity is the cosine itself, of which Jiang et al. count what exceeds 0.6.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from models.foundation.checkpoint import Checkpoint
 from models.foundation.placement import Placement
+from models.roles import Picture
 
 CLIP_KINDS = ("clip", "siglip", "siglip2", "chinese_clip", "align")
 DINO_KINDS = ("dinov2", "dinov2_with_registers", "dinov3_vit", "vit", "ijepa")
@@ -59,7 +59,7 @@ class _Encoder:
     def _auto(self):
         raise NotImplementedError
 
-    def _pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+    def _pixels(self, pictures: Sequence[Picture]) -> Tensor:
         images = [Image.fromarray(p) for p in pictures]
         inputs = self._processor(images=images, return_tensors="pt")
         return inputs["pixel_values"].to(self._placement.target, self._placement.dtype)
@@ -76,7 +76,7 @@ class HfClip(_Encoder):
         return AutoProcessor
 
     @torch.inference_mode()
-    def embed_pictures(self, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+    def embed_pictures(self, pictures: Sequence[Picture]) -> Tensor:
         """float32 (B,D)."""
         with self._checkpoint.named_errors():
             return _vector(self._network.get_image_features(self._pixels(pictures))).float()
@@ -90,12 +90,12 @@ class HfClip(_Encoder):
             ).to(self._placement.target)
             return _vector(self._network.get_text_features(**tokens)).float()
 
-    def pictures(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-        """Similarity of two pictures, 0…1."""
-        one, other = self.embed_pictures([a, b])
-        return score(one, other)
+    def compare(self, reference: Picture, picture: Picture) -> dict[str, float]:
+        """See :class:`models.roles.PictureJudge`: the score by the checkpoint's name."""
+        one, other = self.embed_pictures([reference, picture])
+        return {self.name: score(one, other)}
 
-    def picture_text(self, picture: NDArray[np.uint8], text: str) -> float:
+    def picture_text(self, picture: Picture, text: str) -> float:
         """Similarity of a picture and a text, 0…1."""
         return score(self.embed_pictures([picture])[0], self.embed_texts([text])[0])
 
@@ -111,15 +111,15 @@ class HfDino(_Encoder):
         return AutoImageProcessor
 
     @torch.inference_mode()
-    def embed_pictures(self, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+    def embed_pictures(self, pictures: Sequence[Picture]) -> Tensor:
         """float32 (B,D)."""
         with self._checkpoint.named_errors():
             return _vector(self._network(pixel_values=self._pixels(pictures))).float()
 
-    def pictures(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-        """Similarity of two pictures, 0…1."""
-        one, other = self.embed_pictures([a, b])
-        return score(one, other)
+    def compare(self, reference: Picture, picture: Picture) -> dict[str, float]:
+        """See :class:`models.roles.PictureJudge`: the score by the checkpoint's name."""
+        one, other = self.embed_pictures([reference, picture])
+        return {self.name: score(one, other)}
 
 
 class HfSentences(_Encoder):
@@ -143,7 +143,7 @@ class HfSentences(_Encoder):
         mask = tokens["attention_mask"][..., None].float()
         return F.normalize((hidden * mask).sum(1) / mask.sum(1).clamp_min(1), dim=-1)
 
-    def texts(self, a: str, b: str) -> float:
-        """Similarity of two texts, 0…1."""
-        one, other = self.embed_texts([a, b])
-        return score(one, other)
+    def similarity(self, first: str, second: str) -> float:
+        """Cosine of two texts, −1…1."""
+        one, other = self.embed_texts([first, second])
+        return float(one @ other)

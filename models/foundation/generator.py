@@ -13,21 +13,19 @@ level given by ``strength`` (SDEdit: Meng et al., 2022).
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from models.foundation.checkpoint import PIPELINE_INDEX, Checkpoint, quiet_libraries
 from models.foundation.placement import Placement
-from semcom_blocks.errors import ConfigError, require_range
-
-logger = logging.getLogger(__name__)
+from models.roles import Generated, Request, StepDone
+from semcom_blocks.errors import ConfigError
 
 KINDS = (
     "StableDiffusionPipeline",
@@ -38,9 +36,8 @@ KINDS = (
 MULTIPLE = 8  # pixels per latent of every Stable Diffusion autoencoder
 DEFAULT_STEPS = 20
 DEFAULT_GUIDANCE = 7.5
-DEFAULT_STRENGTH = 0.6  # share of the diffusion that a coarse picture still goes through
-MIN_STRENGTH = 0.05  # below it, the steps asked for would not fit into the diffusion's thousand
-MAX_STEPS = 50
+SCHEDULE_STEPS = 1000  # of the diffusion as it was trained
+MIN_STRENGTH = 0.02  # below it less than one step in fifty is left to do
 
 
 class DiffusionGenerator:
@@ -86,59 +83,58 @@ class DiffusionGenerator:
         """Whether a ControlNet was given."""
         return self._control is not None
 
-    def cut(self, prompt: str) -> str:
-        """``prompt`` cut to the text encoder's token limit, with a warning where it was longer."""
+    def cut(self, prompt: str) -> tuple[str, tuple[str, ...]]:
+        """``prompt`` cut to the text encoder's token limit, and a note where it was longer."""
         tokenizer = self._pipelines["text"].tokenizer
         limit = tokenizer.model_max_length
         tokens = tokenizer(prompt, truncation=False, verbose=False).input_ids
         if len(tokens) <= limit:
-            return prompt
-        logger.warning("prompt has %d tokens, permitted: %d; the end is cut", len(tokens), limit)
-        return tokenizer.decode(tokens[1 : limit - 1], skip_special_tokens=True)
+            return prompt, ()
+        note = f"prompt has {len(tokens)} tokens, permitted: {limit}; the end is cut"
+        return tokenizer.decode(tokens[1 : limit - 1], skip_special_tokens=True), (note,)
 
-    def generate(
-        self,
-        prompt: str,
-        *,
-        size: tuple[int, int],
-        edges: NDArray[np.uint8] | None = None,
-        coarse: NDArray[np.uint8] | None = None,
-        steps: int = DEFAULT_STEPS,
-        guidance: float = DEFAULT_GUIDANCE,
-        strength: float = DEFAULT_STRENGTH,
-        seed: int = 0,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> NDArray[np.uint8]:
-        """A picture uint8 (H,W,3) of ``size`` = (height, width).
-
-        ``edges`` uint8 (H,W), ``coarse`` uint8 (H,W,3); both are scaled to ``size``.
-        ``progress(step, steps)`` is called after each step.
-        """
-        require_range("steps", steps, 1, MAX_STEPS)
-        require_range("guidance", guidance, 0.0, 50.0)
-        require_range("strength", strength, MIN_STRENGTH, 1.0)
-        height, width = size
+    def generate(self, request: Request, progress: StepDone | None = None) -> Generated:
+        """See :class:`models.roles.Generator`; edge map and coarse picture are scaled to fit."""
+        steps = DEFAULT_STEPS if request.steps is None else request.steps
+        guidance = DEFAULT_GUIDANCE if request.guidance is None else request.guidance
+        size = (request.width, request.height)
         inner = tuple(max(1, round(side / MULTIPLE)) * MULTIPLE for side in size)
+        prompt, notes = self.cut(request.text)
         options: dict[str, Any] = {
-            "prompt": self.cut(prompt),
+            "prompt": prompt,
             "guidance_scale": guidance,
             "num_inference_steps": steps,
-            "generator": torch.Generator().manual_seed(seed),
+            "generator": torch.Generator().manual_seed(request.seed),
         }
-        if coarse is not None:
+        start = self._start(request, inner)
+        if start is not None:
             # The library runs int(steps · strength) of the steps; the caller asked for ``steps``.
-            options |= {"image": _scaled(coarse, inner), "strength": strength}
-            options["num_inference_steps"] = math.ceil(steps / strength)
+            strength = max(request.strength, MIN_STRENGTH)
+            whole = min(math.ceil(steps / strength), SCHEDULE_STEPS)
+            steps = max(1, min(steps, int(whole * strength)))
+            options |= {"image": start, "strength": strength, "num_inference_steps": whole}
         else:
-            options |= {"height": inner[0], "width": inner[1]}
-        if edges is not None:
-            key = "image" if coarse is None else "control_image"
-            options[key] = _scaled(np.repeat(edges[..., None], 3, axis=2), inner)
+            options |= {"width": inner[0], "height": inner[1]}
+        if request.edges is not None:
+            key = "image" if start is None else "control_image"
+            options[key] = _scaled(np.repeat(request.edges[..., None], 3, axis=2), inner)
+            options["controlnet_conditioning_scale"] = float(request.edge_scale)
         if progress is not None:
             options["callback_on_step_end"] = _stepping(progress, steps)
+        pipeline = self._pipeline(request.edges is not None, start is not None)
         with quiet_libraries(), self._checkpoint.named_errors():
-            picture = self._pipeline(edges is not None, coarse is not None)(**options).images[0]
-        return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS).convert("RGB"))
+            picture = pipeline(**options).images[0]
+        picture = picture.resize(size, Image.Resampling.LANCZOS).convert("RGB")
+        return Generated(np.asarray(picture), steps, guidance, notes)
+
+    def _start(self, request: Request, inner: tuple[int, ...]) -> Image.Image | Tensor | None:
+        """What the diffusion starts from, if not from noise."""
+        if request.latents is not None:
+            shape = (4, inner[1] // MULTIPLE, inner[0] // MULTIPLE)
+            if request.latents.shape != shape:
+                raise ConfigError(f"latents are {request.latents.shape}, permitted: {shape}")
+            return torch.from_numpy(np.ascontiguousarray(request.latents, np.float32))[None]
+        return None if request.coarse is None else _scaled(request.coarse, inner)
 
     def _pipeline(self, edges: bool, coarse: bool) -> Any:
         import diffusers
@@ -165,10 +161,10 @@ class DiffusionGenerator:
 
 
 def _scaled(picture: NDArray[np.uint8], size: tuple[int, ...]) -> Image.Image:
-    return Image.fromarray(picture).resize((size[1], size[0]), Image.Resampling.BICUBIC)
+    return Image.fromarray(picture).resize((size[0], size[1]), Image.Resampling.BICUBIC)
 
 
-def _stepping(progress: Callable[[int, int], None], steps: int) -> Callable[..., dict]:
+def _stepping(progress: StepDone, steps: int) -> Any:
     def on_step(pipeline: Any, step: int, timestep: Any, kwargs: dict) -> dict:
         progress(min(step + 1, steps), steps)
         return kwargs
