@@ -7,7 +7,7 @@ import argparse
 
 from host.cli.models import add_models, run
 
-MODELS = {"jscc": "host.train.jscc"}
+MODELS = {"jscc": "host.train.jscc", "hed": "host.train.hed", "vae": "host.train.vae"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
