@@ -8,12 +8,12 @@
                                                  (scalar, {"part": float}) for the log
     def validate(module) -> dict[str, float]     of the moving average of the weights
 
-A trainer is a file ``host/train/NAME.py`` that declares its options with :func:`add_arguments`,
-and calls :func:`train`. AdamW, linear warm-up and cosine, gradient clipping, a moving average of
-the weights (which is what ships), bfloat16 where wished. All that the next step depends on is in
-the checkpoint, so with ``--steps`` a resumed run equals an uninterrupted one bit by bit, as long as
-``loss`` draws all its chance from ``generator``. At each validation the weights so far are written
-with their card, so that a run may be used before it ends.
+A trainer is a file ``host/train/NAME.py`` that declares its options with
+:func:`host.train.options.add_arguments` and calls :func:`train`. AdamW, linear warm-up and cosine,
+gradient clipping, a moving average of the weights (which is what ships), bfloat16 where wished. All
+that the next step depends on is in the checkpoint, so with ``--steps`` a resumed run equals an
+uninterrupted one bit by bit, as long as ``loss`` draws all its chance from ``generator``. At each
+validation the weights so far are written with their card: a run may be used before it ends.
 """
 
 from __future__ import annotations
@@ -34,65 +34,21 @@ from torch import Tensor, nn
 
 from host.train.card import About, write_network
 from host.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from host.train.options import CHECKPOINT, add_arguments, check
 from host.train.schedule import Schedule
-from semcom_blocks.errors import ConfigError, ModelError, require_range
+from semcom_blocks.errors import ConfigError, ModelError
 
 log = logging.getLogger(__name__)
 
 Loss = Callable[[nn.Module, torch.Generator], "Tensor | tuple[Tensor, dict[str, float]]"]
 Validate = Callable[[nn.Module], dict[str, float]]
 
-CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_EVERY_S = 60.0  # a kill loses at most this much training
 VALIDATE_EVERY_S = 300.0
 LOG_EVERY_STEPS = 100
-EMA_DECAY = 0.999
 CLIP_NORM = 1.0
 MAX_BAD_STEPS = 50  # in a row without a finite gradient: the run has diverged
 FIXED = ("seed", "batch", "lr", "weight_decay", "ema", "precision", "steps", "minutes")
-
-
-def add_arguments(
-    parser: argparse.ArgumentParser, *, name: str, minutes: float, batch: int, lr: float
-) -> None:
-    """Options that every training has; the arguments are its defaults."""
-    add = parser.add_argument
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, help=f"length in minutes (default: {minutes:g})")
-    length.add_argument("--steps", type=int, help="length in steps")
-    parser.set_defaults(default_minutes=minutes)
-    add("--batch", type=int, default=batch, help="examples per step")
-    add("--lr", type=float, default=lr, help="peak learning rate")
-    add("--weight-decay", type=float, default=0.01, help="of AdamW")
-    add("--ema", type=float, default=EMA_DECAY, help="decay of the weights' moving average")
-    add(
-        "--precision",
-        choices=("float32", "bfloat16"),
-        default="bfloat16",
-        help="of matrix products and convolutions while training",
-    )
-    add("--threads", type=int, default=0, help="processor threads, 0 = all")
-    add("--seed", type=int, default=1, help="of weights, batches and noise")
-    add("--name", default=name, help="of the weights")
-    add("--out", default=f"runs/{name}", metavar="DIR", help="output folder")
-    add("--resume", action="store_true", help=f"go on from DIR/{CHECKPOINT} where there is one")
-    add("--tensorboard", metavar="DIR", help="log the curve there as well (needs tensorboard)")
-
-
-def check(args: argparse.Namespace) -> None:
-    """Refuse values outside their ranges; fill in the default length."""
-    if args.steps is None and args.minutes is None:
-        args.minutes = args.default_minutes
-    if args.minutes is not None:
-        require_range("minutes", args.minutes, 0.01, 100_000)
-    if args.steps is not None:
-        require_range("steps", args.steps, 1, 10**9)
-    require_range("batch", args.batch, 1, 65_536)
-    require_range("lr", args.lr, 1e-7, 1.0)
-    require_range("weight-decay", args.weight_decay, 0, 1)
-    require_range("ema", args.ema, 0, 1)
-    require_range("seed", args.seed, 0, 2**63 - 1)
-    require_range("threads", args.threads, 0, 1024)
 
 
 class Loop:
@@ -300,3 +256,6 @@ def _tensorboard(folder: str | None):
             f"tensorboard is {folder!r}, permitted: none, since tensorboard is not installed"
         ) from None
     return SummaryWriter(folder)
+
+
+__all__ = ["Loop", "Loss", "Validate", "add_arguments", "check", "means", "train"]
