@@ -22,8 +22,12 @@ DATATYPES = {
 }
 #: Relative deviation of the recording's rate that counts as the same rate.
 RATE_TOLERANCE = 1e-3
-#: A metadata file is a few kilobytes; a larger one is something else.
-MAX_META_BYTES = 1 << 24
+#: With a note for each of 100,000 frames metadata are 40 MB; a larger file is something else.
+MAX_META_BYTES = 1 << 26
+#: Where our own recordings say how many samples they have.
+SAMPLES_KEY = "semcom:samples"
+#: Numbers that a name may get before :func:`unused` gives up.
+MAX_NUMBERED = 10_000
 #: Characters of an odd value that an error shows.
 MAX_SHOWN = 80
 
@@ -35,22 +39,36 @@ class SigmfPair:
     meta: Path
     data: Path
 
-    def check_writable(self) -> None:
+    def check_writable(self, kind: str = "radio") -> None:
         """Raise :class:`RadioError` if the pair's folder does not exist or is read-only."""
         folder = self.data.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise RadioError(f"radio file:{self.data} has no writable folder {folder}")
+            raise RadioError(f"{kind} file:{self.data} has no writable folder {folder}")
 
-    def read_meta(self) -> dict[str, Any]:
-        """Global metadata; raises :class:`RadioError` naming what is missing or wrong."""
+    def read_document(self) -> dict[str, Any]:
+        """All metadata, with a list of objects each for captures and annotations.
+
+        Raises :class:`RadioError` naming what is missing or wrong.
+        """
         try:
             if self.meta.stat().st_size > MAX_META_BYTES:
                 raise RadioError(f"{self.meta} is larger than {MAX_META_BYTES} bytes")
-            fields = json.loads(self.meta.read_text(encoding="utf-8"))["global"]
+            document = json.loads(self.meta.read_text(encoding="utf-8"))
+            fields = document["global"]
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise RadioError(f"{self.meta} is not SigMF metadata: {error}") from None
         if not isinstance(fields, dict):
             raise RadioError(f"{self.meta} is not SigMF metadata: global is not an object")
+        for part in ("captures", "annotations"):
+            segments = document.setdefault(part, [])
+            if not isinstance(segments, list) or not all(map(_is_segment, segments)):
+                text = f"{part} are not a list of objects with a core:sample_start"
+                raise RadioError(f"{self.meta} is not SigMF metadata: {text}")
+        return document
+
+    def read_meta(self) -> dict[str, Any]:
+        """Global metadata; raises :class:`RadioError` naming what is missing or wrong."""
+        fields = self.read_document()["global"]
         found = fields.get("core:datatype")
         if not isinstance(found, str) or found not in DATATYPES:
             shown = ascii(found)[:MAX_SHOWN]
@@ -68,18 +86,34 @@ class SigmfPair:
 
     def samples(self) -> np.ndarray:
         """The recording, complex64 (n,), memory-mapped where its type allows it."""
-        dtype, scale = DATATYPES[self.read_meta()["core:datatype"]]
+        fields = self.read_meta()
+        dtype, scale = DATATYPES[fields["core:datatype"]]
         item = 8 if dtype.kind == "c" else 2 * dtype.itemsize
         try:
             size = self.data.stat().st_size
             if size == 0 or size % item:
                 raise RadioError(f"{self.data} has {size} bytes, permitted: multiples of {item}")
+            self._check_whole(size // item)
             raw = np.memmap(self.data, dtype, mode="r")
         except OSError as error:
             raise RadioError(f"{self.data} cannot be read: {error.strerror}") from None
         if dtype.kind == "c":
             return raw
         return (raw.astype(np.float32) * np.float32(scale)).view(np.complex64)
+
+    def _check_whole(self, n_samples: int) -> None:
+        """Raise :class:`RadioError` if the metadata speak of samples that are not there."""
+        document = self.read_document()
+        claim = document["global"].get(SAMPLES_KEY, 0)
+        claims = [claim if isinstance(claim, int) else 0]
+        for segment in (*document["captures"], *document["annotations"]):
+            count = segment.get("core:sample_count", 0)
+            claims.append(segment["core:sample_start"] + (count if isinstance(count, int) else 0))
+        if max(claims) > n_samples:
+            raise RadioError(
+                f"{self.data} has {n_samples} samples, permitted: {max(claims)}, "
+                "as its metadata say: it is cut short"
+            )
 
     def write_meta(self, sample_rate_hz: float, description: str) -> None:
         """Write the metadata of a cf32_le recording."""
@@ -94,9 +128,19 @@ class SigmfPair:
             "captures": [{"core:sample_start": 0}],
             "annotations": [],
         }
+        self.write_document(fields)
+
+    def write_document(self, document: dict[str, Any]) -> None:
+        """Write metadata as they are; the file gets its name when it is complete."""
         partial = Path(f"{self.meta}.partial")
-        partial.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(document, indent=2, allow_nan=False)
+        partial.write_text(text + "\n", encoding="utf-8")
         os.replace(partial, self.meta)
+
+
+def _is_segment(entry: Any) -> bool:
+    start = entry.get("core:sample_start") if isinstance(entry, dict) else None
+    return type(start) is int and start >= 0
 
 
 def pair(path: str) -> SigmfPair:
@@ -107,3 +151,14 @@ def pair(path: str) -> SigmfPair:
     if not base:
         raise RadioError(f"radio file:{path} names no file, permitted: file:PATH")
     return SigmfPair(Path(base + ".sigmf-meta"), Path(base + ".sigmf-data"))
+
+
+def unused(wanted: SigmfPair) -> SigmfPair:
+    """``wanted``, or if there is such a recording already, NAME-2, NAME-3, … : none is lost."""
+    base = str(wanted.data).removesuffix(".sigmf-data")
+    for number in range(1, MAX_NUMBERED):
+        found = wanted if number == 1 else pair(f"{base}-{number}")
+        partial = Path(f"{found.data}.partial")  # under way, or left by a process that was killed
+        if not any(path.exists() for path in (found.data, found.meta, partial)):
+            return found
+    raise RadioError(f"recordings {base} to {base}-{MAX_NUMBERED - 1} exist, permitted: a new name")

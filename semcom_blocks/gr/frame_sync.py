@@ -18,6 +18,7 @@ class FrameSyncBlock(gr.sync_block):
     """Stream in, ``frames`` out (c32 PDU: the frame from its first long symbol on).
 
     The dictionary holds header, cfo_hz, start_sample, power_dbfs and the spectrum.
+    ``bad`` out: start_sample and cfo_hz of a preamble whose header could not be read.
     A stream tag ``eof`` flushes the synchroniser and is passed on as a PDU; ``gap``
     marks a sample before which the radio lost some, and drops the frame across it.
 
@@ -32,6 +33,7 @@ class FrameSyncBlock(gr.sync_block):
         self.foreign = 0
         self._sync = FrameSync(self._numerology)
         self.message_port_register_out(pmt.intern("frames"))
+        self.message_port_register_out(pmt.intern("bad"))
 
     @property
     def counters(self) -> dict[str, int]:
@@ -44,6 +46,10 @@ class FrameSyncBlock(gr.sync_block):
         tags = self.get_tags_in_window(0, 0, len(samples), pmt.intern(GAP_KEY))
         for capture in self._sync.push(samples, sorted({tag.offset - read for tag in tags})):
             self._publish(capture)
+        while self._sync.bad_headers:
+            bad = self._sync.bad_headers.popleft()
+            meta = {"start_sample": bad.long_position, "cfo_hz": bad.cfo_hz}
+            self.message_port_pub(pmt.intern("bad"), pdu.make(meta))
         if self.get_tags_in_window(0, 0, len(samples), pmt.intern(EOF_KEY)):
             for capture in self._sync.flush():
                 self._publish(capture)

@@ -31,8 +31,9 @@ class OfdmModulator(gr.sync_block):
     """Ports: ``grid`` in (c32 PDU), stream out, ``status`` out.
 
     Tags: ``tx_sob`` and ``tx_eob`` on the first and last sample of a burst with its
-    gaps, ``frame`` at the start of each frame, ``job_end`` (job number) behind the last
-    sample of a job.  ``urgent`` frames overtake the others and keep their own order.
+    gaps, ``frame`` (sequence number), ``frame_len`` (samples) and ``header`` (u8) at the start of
+    each frame, ``job_end`` (job number) behind the last sample of a job.  ``urgent`` frames
+    overtake the others and keep their own order.
     ``max_waiting``: of the others the oldest are dropped beyond it; None keeps all.
     """
 
@@ -87,7 +88,11 @@ class OfdmModulator(gr.sync_block):
             return
         header, grid, job_end = (self._urgent or self._waiting).popleft()
         samples = modulate(grid, self._numerology, self._level)
-        tags: list[tuple[int, str, Any]] = [(0, "frame", header.seq)]
+        tags: list[tuple[int, str, Any]] = [
+            (0, "frame", header.seq),
+            (0, "frame_len", len(samples)),
+            (0, "header", np.frombuffer(header.to_bytes(), np.uint8)),
+        ]
         if not self._in_burst:
             self._in_burst = True
             self._pieces.append((self._gap, [(0, "tx_sob", True)]))
@@ -115,7 +120,7 @@ class OfdmModulator(gr.sync_block):
             at = self.nitems_written(0) + done
             for offset, key, value in tags:
                 if offset < n:
-                    self.add_item_tag(0, at + offset, pmt.intern(key), pmt.to_pmt(value))
+                    self.add_item_tag(0, at + offset, pmt.intern(key), pdu.to_pmt(value))
             if n < len(samples):
                 rest = [(offset - n, key, value) for offset, key, value in tags if offset >= n]
                 self._pieces.appendleft((samples[n:], rest))

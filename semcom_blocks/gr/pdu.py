@@ -43,7 +43,8 @@ def vector_from_pmt(vector: Any) -> np.ndarray:
     return np.frombuffer(data, wire, count=length, offset=offset).astype(native)
 
 
-def _value_to_pmt(value: Any) -> Any:
+def to_pmt(value: Any) -> Any:
+    """A number, text, bytes (as u8) or an array (n,) → PMT."""
     if isinstance(value, np.ndarray):
         return vector_to_pmt(value)
     if isinstance(value, bytes):
@@ -57,7 +58,8 @@ def _value_to_pmt(value: Any) -> Any:
         raise ConfigError(f"PDU value is {ascii(value)[:80]}, permitted: {allowed}") from None
 
 
-def _value_from_pmt(value: Any) -> Any:
+def from_pmt(value: Any) -> Any:
+    """Inverse of :func:`to_pmt`."""
     return vector_from_pmt(value) if pmt.is_uniform_vector(value) else pmt.to_python(value)
 
 
@@ -68,8 +70,8 @@ def make(meta: dict[str, Any], vector: np.ndarray | bytes = b"") -> Any:
     """
     dictionary = pmt.make_dict()
     for key, value in meta.items():
-        dictionary = pmt.dict_add(dictionary, pmt.intern(key), _value_to_pmt(value))
-    return pmt.cons(dictionary, _value_to_pmt(vector))
+        dictionary = pmt.dict_add(dictionary, pmt.intern(key), to_pmt(value))
+    return pmt.cons(dictionary, to_pmt(vector))
 
 
 def parse(pdu: Any) -> tuple[dict[str, Any], np.ndarray]:
@@ -92,7 +94,7 @@ def _parse(pdu: Any) -> tuple[dict[str, Any], np.ndarray]:
         raise ConfigError("message is not a PDU, permitted: (dictionary . vector)")
     items = pmt.dict_items(pmt.car(pdu))
     meta = {
-        pmt.symbol_to_string(pmt.car(pair)): _value_from_pmt(pmt.cdr(pair))
+        pmt.symbol_to_string(pmt.car(pair)): from_pmt(pmt.cdr(pair))
         for pair in (pmt.nth(i, items) for i in range(pmt.length(items)))
     }
     body = pmt.cdr(pdu)

@@ -41,6 +41,8 @@ SCAN_BLOCK = 4096
 #: Turn from symbol to symbol, in cycles, that the long field's CFO may leave: the worst of
 #: 10,000 faded frames at 0 dB left 0.13.  A wider search would only find more noise.
 MAX_HEADER_TURN = 0.15
+#: Bad headers that are remembered for whoever looks at them.
+MAX_BAD_HEADERS = 64
 #: Sampling-rate offset for which a capture carries spare samples at its end.
 SPARE_SRO = 150e-6
 
@@ -89,6 +91,8 @@ class FrameSync:
         self._scan_end = 0
         self._pending: tuple[acquire.Acquisition, float, FrameHeader, int] | None = None
         self._gaps: deque[int] = deque()
+        #: Where the headers lay that failed their check; whoever wants them takes them.
+        self.bad_headers: deque[acquire.Acquisition] = deque(maxlen=MAX_BAD_HEADERS)
 
     @property
     def held_samples(self) -> int:
@@ -200,6 +204,7 @@ class FrameSync:
         if offset >= 0 and self._read_header(window[offset:], acquisition):
             return True
         self.counters.headers_bad += 1
+        self.bad_headers.append(acquisition)
         return False
 
     def _read_header(self, samples: np.ndarray, acquisition: acquire.Acquisition) -> bool:

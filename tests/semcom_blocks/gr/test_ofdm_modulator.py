@@ -50,10 +50,20 @@ def test_a_job_is_one_burst_whose_tags_stand_where_they_say(bench):
     expected = np.concatenate([silence[0], *frames, silence[1]])
     assert np.array_equal(bench.stream.samples, expected)
     starts = GAP + np.cumsum([0, *map(len, frames)])
-    assert sorted(bench.stream.tags) == sorted(
+    headers = {at: value for at, name, value in bench.stream.tags if name == "header"}
+    assert [FrameHeader.from_bytes(bytes(headers[at])).seq for at in sorted(headers)] == [
+        10,
+        11,
+        12,
+    ]
+    assert sorted(t for t in bench.stream.tags if t[1] != "header") == sorted(
         [
             (0, "tx_sob", True),
             *((int(at), "frame", seq) for at, seq in zip(starts, (10, 11, 12), strict=False)),
+            *(
+                (int(at), "frame_len", len(frame))
+                for at, frame in zip(starts, frames, strict=False)
+            ),
             (length - JOB_END_MARGIN, "job_end", 300),
             (length - 1, "tx_eob", True),
         ]
