@@ -92,11 +92,58 @@ class HostClient:
         reply = self.request(Message("quality", {}, arrays), "quality")
         return {key: reply.meta.get(key) for key in ("psnr_db", "ms_ssim", "ms_ssim_scales")}
 
+    def caption(self, image: np.ndarray) -> str:
+        """uint8 (H, W, 3) → what the captioner says of it."""
+        return self.request(Message("caption", {}, {"image": image}), "caption").value("text", str)
+
+    def edge_encode(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+        """uint8 (H, W, 3) → its edge map's bits uint8 (n,), the map uint8 (H, W), and what
+        :meth:`edge_decode` needs besides."""
+        reply = self.request(Message("edge_encode", {}, {"image": image}), "edge_code")
+        about = {"codec": reply.value("codec", str)}
+        about |= {key: reply.value(key, int) for key in ("width", "height")}
+        return reply.array("bits", np.uint8, 1), reply.array("edges", np.uint8, 2), about
+
+    def edge_decode(self, bits: np.ndarray, about: dict[str, Any]) -> np.ndarray:
+        """Received bits → edge map uint8 (H, W)."""
+        reply = self.request(Message("edge_decode", about, {"bits": bits}), "edges")
+        return reply.array("edges", np.uint8, 2)
+
+    def generate(
+        self,
+        meta: dict[str, Any],
+        edges: np.ndarray | None = None,
+        coarse: np.ndarray | None = None,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Semantics → uint8 (H, W, 3), and ``steps``, ``guidance``, ``notes`` of the sampler.
+
+        ``meta``: text, width, height and what else :mod:`host.service.generation` takes.
+        """
+        given = {"edges": edges, "coarse": coarse}
+        arrays = {name: array for name, array in given.items() if array is not None}
+        reply = self.request(Message("generate", meta, arrays), "generated", on_step=on_step)
+        about = {key: reply.meta.get(key) for key in ("steps", "guidance", "notes")}
+        return reply.array("image", np.uint8, 3), about
+
+    def judge(
+        self, reference: np.ndarray, image: np.ndarray, caption: str | None = None
+    ) -> dict[str, Any]:
+        """``scores`` by judge's name, and ``fidelity`` counted against a scene's caption."""
+        arrays = {"reference": reference, "image": image}
+        reply = self.request(Message("judge", {"caption": caption}, arrays), "judged")
+        return {key: reply.meta.get(key) for key in ("scores", "fidelity")}
+
     def request(
-        self, message: Message, expected: str, timeout_s: float = REQUEST_TIMEOUT_S
+        self,
+        message: Message,
+        expected: str,
+        timeout_s: float = REQUEST_TIMEOUT_S,
+        on_step: Callable[[int, int], None] | None = None,
     ) -> Message:
         """Send ``message`` and return the reply of kind ``expected``.
 
+        ``on_step(done, total)`` hears what a long request says on its way.
         Raises the error that the service names, or ``PeerError`` when it is silent.
         """
         identifier = self._next_id(message.kind)
@@ -111,8 +158,10 @@ class HostClient:
             now = self._clock()
             if reply is not None:
                 heard = now
-                if reply.meta.get("id") == identifier:
+                if reply.meta.get("id") == identifier and reply.kind != "step":
                     return self._checked(reply, expected)
+                if reply.meta.get("id") == identifier and on_step is not None:
+                    on_step(reply.value("done", int), reply.value("total", int))
             if now - began > timeout_s:
                 raise PeerError(f"host service needs over {timeout_s:g} s for {message.kind}")
             if now - heard > self._silence_max_s:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from host.config.base import Frozen
+from host.config.generation import GenerationConfig, ModelsConfig
 from semcom_blocks.link.arq import ArqConfig as ArqDefaults
 from semcom_blocks.phy.framer import DEFAULT_ANALOG_PER_FRAME
 from semcom_blocks.phy.numerology import Numerology
@@ -32,12 +34,6 @@ Port = Annotated[int, Field(ge=PORT_LOW, le=PORT_HIGH)]
 Host = Annotated[
     str, StringConstraints(pattern=r"^(\*|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)$")
 ]
-
-
-class Frozen(BaseModel):
-    """Validated once, never changed; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ChannelConfig(Frozen):
@@ -212,6 +208,8 @@ class RunConfig(Frozen):
     seed: int = Field(1, ge=0, le=SEED_MAX)
     channel: ChannelConfig = ChannelConfig()
     codec: CodecConfig = CodecConfig()
+    generation: GenerationConfig = GenerationConfig()
+    models: ModelsConfig = ModelsConfig()
     link: LinkConfig = LinkConfig()
     radio: RadioConfig = RadioConfig()
     level: LevelConfig = LevelConfig()

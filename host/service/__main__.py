@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import signal
@@ -13,6 +14,7 @@ from types import FrameType
 
 from host.service.handlers import CodecLoader, Handlers, load_shipped_codec
 from host.service.server import Server
+from models.tiers import Models, TierChoice
 from semcom_blocks.errors import SemcomError
 
 THREADS_MAX = 64  # beyond it convolutions of this size get slower
@@ -31,9 +33,11 @@ def run_service(
     *,
     allow_remote: bool = False,
     announce: Callable[[str], None] = lambda endpoint: None,
+    models: TierChoice | None = None,
 ) -> None:
     """Serve on ``endpoint`` until SIGTERM or SIGINT; ``announce`` is told when it listens."""
-    server = Server(endpoint, Handlers(load_codec), allow_remote=allow_remote)
+    handlers = Handlers(load_codec, Models(models or TierChoice()))
+    server = Server(endpoint, handlers, allow_remote=allow_remote)
 
     def end(number: int, frame: FrameType | None) -> None:
         server.stop()
@@ -67,10 +71,14 @@ def main(argv: list[str] | None = None, load_codec: CodecLoader = load_shipped_c
     parser.add_argument("--bind", required=True, help="ZMQ endpoint, tcp://ADDRESS:PORT")
     parser.add_argument("--threads", type=int, default=default_threads())
     parser.add_argument("--allow-remote", action="store_true")
+    parser.add_argument("--models", type=json.loads, default={}, help="a models.tiers.TierChoice")
     args = parser.parse_args(argv)
     logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
-        run_service(args.bind, args.threads, load_codec, allow_remote=args.allow_remote)
+        models = TierChoice.from_dict(args.models)
+        run_service(
+            args.bind, args.threads, load_codec, allow_remote=args.allow_remote, models=models
+        )
     except SemcomError as error:
         print(f"semcom: error: {error}", file=sys.stderr)
         leave(error.exit_code)

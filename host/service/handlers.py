@@ -9,7 +9,8 @@
             → quality {psnr_db, ms_ssim, ms_ssim_scales}
 
 An erased symbol is 0 with a noise variance of infinity. ``psnr_db`` of equal
-pictures and ``ms_ssim`` of tiny ones are ``None``.
+pictures and ``ms_ssim`` of tiny ones are ``None``. What is around the generator:
+:mod:`host.service.generation`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import numpy as np
 
 from host import metrics
 from host.images import PIXELS_MAX
+from host.service.generation import GenerationHandlers, Tell, picture
+from models.tiers import Models
 from semcom_blocks.errors import ConfigError, WireError
 from semcom_blocks.wire import Message
 
@@ -53,10 +56,17 @@ def load_shipped_codec() -> ImageCodec:
 class Handlers:
     """The requests by kind. The codec is loaded on first need and kept."""
 
-    def __init__(self, load_codec: CodecLoader = load_shipped_codec) -> None:
+    def __init__(
+        self, load_codec: CodecLoader = load_shipped_codec, models: Models | None = None
+    ) -> None:
         self._load_codec = load_codec
         self._codec: ImageCodec | None = None
-        self._by_kind = {"encode": self._encode, "decode": self._decode, "quality": self._quality}
+        self._by_kind: dict[str, Callable[[Message, Tell], Message]] = {
+            "encode": self._encode,
+            "decode": self._decode,
+            "quality": self._quality,
+            **GenerationHandlers(models or Models()).by_kind,
+        }
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -77,23 +87,26 @@ class Handlers:
         noise_var = np.full(symbols.shape, 0.1, np.float32)
         metrics.quality(grey, codec.decode(symbols, noise_var, descriptor))
 
-    def handle(self, request: Message) -> Message:
-        """Answer one request; raises a ``SemcomError`` for one that cannot be met."""
+    def handle(self, request: Message, tell: Tell = lambda message: None) -> Message:
+        """Answer one request; raises a ``SemcomError`` for one that cannot be met.
+
+        ``tell`` takes what a long request says on its way.
+        """
         handler = self._by_kind.get(request.kind)
         if handler is None:
             known = ", ".join((*self.kinds, "ping"))
             raise WireError(f"unknown request {request.kind!a}, permitted: {known}")
-        return handler(request)
+        return handler(request, tell)
 
-    def _encode(self, request: Message) -> Message:
-        image = _picture(request, "image")
+    def _encode(self, request: Message, tell: Tell) -> Message:
+        image = picture(request, "image")
         snr_db = float(request.value("snr_db", (int, float)))
         if not math.isfinite(snr_db):
             raise ConfigError(f"snr_db {snr_db} is refused, permitted: a finite number")
         symbols, descriptor = self.codec().encode(image, request.value("rate", str), snr_db)
         return Message("encoded", {"descriptor": descriptor}, {"symbols": symbols})
 
-    def _decode(self, request: Message) -> Message:
+    def _decode(self, request: Message, tell: Tell) -> Message:
         symbols = request.array("symbols", np.complex64, 1)
         noise_var = request.array("noise_var", np.float32, 1)
         descriptor = request.value("descriptor", dict)
@@ -101,8 +114,8 @@ class Handlers:
         image = self.codec().decode(symbols, noise_var, descriptor)
         return Message("decoded", {}, {"image": image})
 
-    def _quality(self, request: Message) -> Message:
-        found = metrics.quality(_picture(request, "reference"), _picture(request, "image"))
+    def _quality(self, request: Message, tell: Tell) -> Message:
+        found = metrics.quality(picture(request, "reference"), picture(request, "image"))
         return Message(
             "quality",
             {
@@ -111,16 +124,6 @@ class Handlers:
                 "ms_ssim_scales": found.ms_ssim_scales,
             },
         )
-
-
-def _picture(request: Message, name: str) -> np.ndarray:
-    image = request.array(name, np.uint8, 3)
-    height, width, colours = image.shape
-    if colours != 3 or not 0 < height * width <= PIXELS_MAX:
-        raise ConfigError(
-            f"{name} is {image.shape}, permitted: (H, W, 3), 1 to {PIXELS_MAX} pixels"
-        )
-    return image
 
 
 def _check_descriptor(

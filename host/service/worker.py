@@ -74,12 +74,15 @@ class Worker:
             self._warm_up()
             while True:
                 job = self._jobs.get()
-                answer = self._answer(job.request)
-                identifier = job.request.meta.get("id")
-                if identifier is not None:
-                    answer.meta["id"] = identifier
-                self.answers.put((job.identity, answer))
-                wake.send(b"")
+
+                def reply(message: Message, job: Job = job) -> None:
+                    identifier = job.request.meta.get("id")
+                    if identifier is not None:
+                        message.meta["id"] = identifier
+                    self.answers.put((job.identity, message))
+                    wake.send(b"")
+
+                reply(self._answer(job.request, reply))
 
     def _warm_up(self) -> None:
         try:
@@ -92,9 +95,9 @@ class Worker:
             self.state = "failed"
             _log.warning("warm-up failed: %s: %s", type(error).__name__, error)
 
-    def _answer(self, request: Message) -> Message:
+    def _answer(self, request: Message, tell: Callable[[Message], None]) -> Message:
         try:
-            return self._handlers.handle(request)
+            return self._handlers.handle(request, tell)
         except SemcomError as error:
             self.failed += 1
             _log.warning("%s refused: %s", request.kind, error)

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which model fills which role: ``embedded``, or ``hf:<id or path>``, made on first need.
+
+This is the one place that knows both tiers. A role that the embedded tier cannot fill (photos have
+no embedded caption) says so when it is asked.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from models.roles import (
+    Captioner,
+    EdgeCodec,
+    EdgeExtractor,
+    Generator,
+    PictureJudge,
+    SceneReader,
+    TextSimilarity,
+)
+from semcom_blocks.errors import ConfigError, ModelError
+
+EMBEDDED = "embedded"
+CANNY = "canny"
+PREFIX = "hf:"
+
+# role → module and class of the embedded tier; imported on first need, since each brings a network.
+_EMBEDDED = {
+    "captioner": ("models.captioner", "SceneCaptioner"),
+    "edges": ("models.edges.hed", "HedEdges"),
+    "edge_codec": ("models.edges.codec", "LearnedEdgeCodec"),
+    "generator": ("models.generation.pipeline", "EmbeddedGenerator"),
+    "reader": ("models.scene_judge", "SceneJudge"),
+    "judge": ("models.contrastive", "ContrastiveJudge"),
+    "similarity": ("models.contrastive", "ContrastiveSimilarity"),
+}
+
+
+@dataclass(frozen=True)
+class TierChoice:
+    """A spec for each role, and where foundation models compute."""
+
+    captioner: str = EMBEDDED
+    edges: str = EMBEDDED
+    edge_codec: str = EMBEDDED
+    generator: str = EMBEDDED
+    control: str | None = None  # the ControlNet of an hf: generator
+    judges: tuple[str, ...] = (EMBEDDED,)
+    similarity: str = EMBEDDED
+    device: str = "auto"
+    half: bool = True
+    offload: str = "none"
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TierChoice:
+        """Check the names and types of a table; raises :class:`ConfigError`."""
+        known = {f.name: f for f in fields(cls)}
+        for key in values:
+            if key not in known:
+                raise ConfigError(f"models has unknown key {key!r}, permitted: {sorted(known)}")
+        given = dict(values)
+        judges = given.get("judges", (EMBEDDED,))
+        if not isinstance(judges, (list, tuple)) or not all(isinstance(j, str) for j in judges):
+            raise ConfigError(f"models.judges is {judges!r}, permitted: a list of names")
+        given["judges"] = tuple(judges)
+        for key in ("captioner", "edges", "edge_codec", "generator", "similarity"):
+            check_spec(key, given.get(key, EMBEDDED))
+        for judge in given["judges"]:
+            check_spec("judges", judge)
+        if given.get("control") is not None:
+            if given.get("generator", EMBEDDED) == EMBEDDED:
+                raise ConfigError("models.control is given, permitted with an hf: generator only")
+            check_spec("control", given["control"], embedded=False)
+        return cls(**given)
+
+
+def check_spec(role: str, spec: object, embedded: bool = True) -> str:
+    """Return ``spec`` if it can name a model for ``role``; raises :class:`ConfigError`."""
+    permitted = [EMBEDDED] if embedded else []
+    permitted += [CANNY] if role == "edges" else []
+    permitted += [] if role in ("edges", "edge_codec") else [PREFIX + "ORG/NAME", PREFIX + "PATH"]
+    is_name = isinstance(spec, str) and (
+        spec in permitted
+        or (spec.startswith(PREFIX) and len(spec) > len(PREFIX) and len(permitted) > 1)
+    )
+    if not is_name or (role in ("edges", "edge_codec") and str(spec).startswith(PREFIX)):
+        raise ConfigError(f"models.{role} is {spec!a}, permitted: {', '.join(permitted)}")
+    return str(spec)
+
+
+@dataclass
+class Models:
+    """The models of a choice, each loaded on first need and kept."""
+
+    choice: TierChoice = field(default_factory=TierChoice)
+    _made: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def captioner(self) -> Captioner:
+        """Picture → words."""
+        return self._role("captioner", self.choice.captioner, "captioner", "HfCaptioner")
+
+    def edges(self) -> EdgeExtractor:
+        """Picture → edge map."""
+        if self.choice.edges == CANNY:
+            from models.foundation.edges import CannyEdges
+
+            return self._once("edges", CannyEdges)
+        return self._role("edges", self.choice.edges)
+
+    def edge_codec(self) -> EdgeCodec:
+        """Edge map ↔ bits."""
+        return self._role("edge_codec", self.choice.edge_codec)
+
+    def generator(self) -> Generator:
+        """Semantics → picture."""
+        if self.choice.generator == EMBEDDED:
+            return self._role("generator", EMBEDDED)
+
+        def make() -> Generator:
+            from models.foundation.generator import DiffusionGenerator
+
+            return DiffusionGenerator(self.choice.generator, self.choice.control, self._placement())
+
+        return self._once("generator", make)
+
+    def reader(self) -> SceneReader:
+        """What counts the attributes of a scene; always ours, since the world is."""
+        return self._role("reader", EMBEDDED)
+
+    def judges(self) -> tuple[PictureJudge, ...]:
+        """All that say how alike two pictures are in meaning."""
+        return tuple(
+            self._once(f"judge {spec}", lambda spec=spec: self._judge(spec))
+            for spec in self.choice.judges
+        )
+
+    def similarity(self) -> TextSimilarity:
+        """How alike two texts are."""
+        return self._role("similarity", self.choice.similarity, "embeddings", "HfSentences")
+
+    def _judge(self, spec: str) -> PictureJudge:
+        if spec == EMBEDDED:
+            return _embedded("judge")
+        from models.foundation.checkpoint import Checkpoint
+        from models.foundation.embeddings import CLIP_KINDS, DINO_KINDS, HfClip, HfDino
+
+        checkpoint = Checkpoint.parse(spec, "picture judge")
+        kind = checkpoint.require("model_type", CLIP_KINDS + DINO_KINDS)
+        return (HfClip if kind in CLIP_KINDS else HfDino)(spec, self._placement())
+
+    def _role(self, role: str, spec: str, module: str = "", name: str = "") -> Any:
+        def make() -> Any:
+            if spec == EMBEDDED:
+                return _embedded(role)
+            found = getattr(importlib.import_module(f"models.foundation.{module}"), name)
+            return found(spec, self._placement())
+
+        return self._once(role, make)
+
+    def _once(self, key: str, make: Callable[[], Any]) -> Any:
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    def _placement(self) -> Any:
+        from models.foundation.placement import Placement
+
+        return Placement(self.choice.device, self.choice.half, self.choice.offload)
+
+
+def _embedded(role: str) -> Any:
+    module, name = _EMBEDDED[role]
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise ModelError(f"embedded {role} cannot be loaded: {error}") from None
+    return found.load()
