@@ -16,6 +16,7 @@ from host.config.generation import GenerationConfig, ModelsConfig
 from semcom_blocks.link.arq import ArqConfig as ArqDefaults
 from semcom_blocks.phy.framer import DEFAULT_ANALOG_PER_FRAME
 from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.recording.writer import DEFAULT_LIMIT_BYTES
 
 RADIO_SIM = "sim"
 RADIO_FILE_PREFIX = "file:"
@@ -199,6 +200,22 @@ class NetworkConfig(Frozen):
     return_port: Port = 5564
 
 
+class RecordingConfig(Frozen):
+    """What is on the air, kept as a SigMF pair; see ``semcom_blocks.recording``."""
+
+    # Absent: nothing is kept.
+    path: str | None = Field(None, min_length=1, max_length=4096, description="a file's name")
+    # Which radio keeps it, where a command starts both: what one sent, or what the other received.
+    side: Literal["rx", "tx"] = "rx"
+    max_mb: float = Field(DEFAULT_LIMIT_BYTES / 1e6, ge=2, le=8e6)
+
+    @model_validator(mode="after")
+    def _is_a_path(self) -> RecordingConfig:
+        if self.path is not None and "\0" in self.path:
+            raise ValueError(f"{self.path!a} holds a NUL, permitted: text without one")
+        return self
+
+
 class RunConfig(Frozen):
     """Everything that decides the outcome of a run."""
 
@@ -215,6 +232,7 @@ class RunConfig(Frozen):
     level: LevelConfig = LevelConfig()
     numerology: NumerologyConfig = NumerologyConfig()
     network: NetworkConfig = NetworkConfig()
+    recording: RecordingConfig = RecordingConfig()
 
     @model_validator(mode="after")
     def _has_a_way_back(self) -> RunConfig:

@@ -12,6 +12,7 @@ from semcom_blocks.phy.numerology import Numerology
 
 #: Turned in the run's seed for the channel of the way back; outside the seeds of short series.
 RETURN_SEED_BIT = 1 << 30
+MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,14 @@ def _front(run: RunConfig) -> dict[str, Any]:
     return front
 
 
+def _recording(run: RunConfig, role: Literal["tx", "rx"]) -> dict[str, Any] | None:
+    kept = run.recording
+    if kept.path is None or kept.side != role:
+        return None
+    # The radio runs in another folder than the user.
+    return {"path": str(Path(kept.path).absolute()), "max_bytes": int(kept.max_mb * MEGABYTE)}
+
+
 def _channel(run: RunConfig, role: Literal["tx", "rx"]) -> dict[str, Any] | None:
     """The software channel of one side; the way back has offsets of the other sign."""
     silent = role == "rx" and run.link.feedback != "air"
@@ -121,6 +130,7 @@ def radio_job(
         "link": {**run.link.model_dump(), "session": run.seed if repeatable else None},
         "level": run.level.model_dump(),
         "front": _front(run),
+        "recording": _recording(run, role),
         "endpoints": {
             "source": endpoints.source,
             "sink": endpoints.sink,

@@ -21,6 +21,7 @@ from semcom_blocks.gr.semantic_source import SemanticSource
 from semcom_blocks.gr.software_channel import SoftwareChannelBlock
 from semcom_blocks.radio.interface import open_radio
 from semcom_blocks.radio.job import RadioJob
+from semcom_blocks.radio.record import add_recorder
 from semcom_blocks.radio.return_link import add_ack_receiver, add_ack_transmitter
 
 
@@ -71,9 +72,12 @@ def transmitter(job: RadioJob) -> Flowgraph:
     elif link.feedback == "air":
         add_ack_receiver(top, ends.source(), arq, num, job.estimator, job.equalizer)
     if job.channel is None:
-        top.chain(modulator, radio)
+        stream = modulator
     else:
-        top.chain(modulator, SoftwareChannelBlock(job.channel), radio)
+        stream = SoftwareChannelBlock(job.channel)
+        top.chain(modulator, stream)
+    top.chain(stream, radio)
+    add_recorder(top, job, num, stream)
     return top
 
 
@@ -88,7 +92,8 @@ def receiver(job: RadioJob) -> Flowgraph:
     arq = PromptArqReceiver()
     sink = SemanticSink(job.endpoints.sink, num, link.idle_timeout_s)
     ends = open_radio(job)
-    top.chain(ends.source(), FiniteGuard(), sync)
+    radio = ends.source()
+    top.chain(radio, FiniteGuard(), sync)
     top.message(sync, "frames", demodulator, "frames")
     top.message(demodulator, "grid", estimator, "grid")
     top.message(estimator, "estimate", equalizer, "estimate")
@@ -98,6 +103,10 @@ def receiver(job: RadioJob) -> Flowgraph:
     if link.feedback == "zmq":
         feedback = FeedbackSink(job.endpoints.feedback, job.allow_remote)
         top.message(arq, "ack", feedback, "ack")
-    elif link.feedback == "air":
+    recorder = add_recorder(top, job, num, radio)
+    if recorder is not None:
+        top.message(equalizer, "frames", recorder, "frames")
+        top.message(sync, "bad", recorder, "bad")
+    if link.feedback == "air":
         add_ack_transmitter(top, arq, ends.sink(), num, job.level, job.channel)
     return top

@@ -15,6 +15,7 @@ from semcom_blocks.phy import equalizer, estimators
 from semcom_blocks.phy.framer import DEFAULT_ANALOG_PER_FRAME, MAX_ANALOG_PER_FRAME
 from semcom_blocks.phy.modulator import TransmitLevel
 from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.recording.writer import DEFAULT_LIMIT_BYTES, MAX_LIMIT_BYTES, MIN_LIMIT_BYTES
 
 ROLES = ("tx", "rx")
 FEEDBACKS = ("zmq", "air", "none")
@@ -141,6 +142,19 @@ class FrontEnd:
 
 
 @dataclass(frozen=True)
+class Recording:
+    """Where a process keeps what is on the air: the SigMF pair ``path``, at most ``max_bytes``."""
+
+    path: str
+    max_bytes: int = DEFAULT_LIMIT_BYTES
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise ConfigError("recording.path is '', permitted: the name of a file")
+        require_range("recording.max_bytes", self.max_bytes, MIN_LIMIT_BYTES, MAX_LIMIT_BYTES)
+
+
+@dataclass(frozen=True)
 class RadioJob:
     """Everything that a radio process needs to know."""
 
@@ -152,6 +166,7 @@ class RadioJob:
     endpoints: Endpoints
     level: TransmitLevel
     front: FrontEnd
+    recording: Recording | None
     estimator: str
     equalizer: str
     allow_remote: bool
@@ -167,6 +182,7 @@ class RadioJob:
         if "sample_rate_hz" in rest and isinstance(numerology, Mapping):
             numerology = {**numerology, "sample_rate_hz": rest.pop("sample_rate_hz")}
         channel = rest.pop("channel", None)
+        recording = rest.pop("recording", None)
         job = cls(
             role=require_choice("role", rest.pop("role", ""), ROLES),
             radio=radio,
@@ -176,6 +192,7 @@ class RadioJob:
             endpoints=_build(Endpoints, "endpoints", rest.pop("endpoints", {})),
             level=_build(TransmitLevel, "level", rest.pop("level", {})),
             front=_build(FrontEnd, "front", rest.pop("front", {})),
+            recording=None if recording is None else _build(Recording, "recording", recording),
             estimator=require_choice(
                 "estimator", rest.pop("estimator", "lmmse"), estimators.METHODS
             ),
