@@ -56,6 +56,7 @@ class SemanticSink(PduBlock):
         self._numerology = numerology or Numerology()
         self._assembler = JobAssembler(idle_timeout_s)
         self._counters: dict[str, int] = {}
+        self._radio: dict[str, int] = {}
         self._display: dict[str, np.ndarray] = {}
         self._heartbeat_s = 0.0
         self._at_end: set[str] = set()
@@ -86,6 +87,9 @@ class SemanticSink(PduBlock):
             return
         if "counters" in meta:
             self._counters = meta["counters"]
+            return
+        if "radio" in meta:
+            self._radio = meta["radio"]
             return
         message = SemanticMessage.from_bytes(body.tobytes())
         streams = tuple((stream_id, dict(entry)) for stream_id, entry in message.streams)
@@ -129,6 +133,7 @@ class SemanticSink(PduBlock):
             dropped = self._frames.dropped + self._results.dropped
             counters = self._counters | {"sent": self._socket.sent, "dropped": dropped}
             status = {"role": "rx", "counters": counters, "versions": versions()}
+            status["radio"] = self._radio
             # A heartbeat that nobody takes is no loss.
             self._socket.offer(encode(Message("status", status, {})))
 

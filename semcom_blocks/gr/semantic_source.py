@@ -37,6 +37,7 @@ class SemanticSource(PduBlock):
         self._socket = transport.MessageSocket(socket)
         self._replies: queue.SimpleQueue[tuple[bytes, Message]] = queue.SimpleQueue()
         self._jobs: dict[int, tuple[bytes, Transmission]] = {}
+        self._radio: dict[str, int] = {}
         self._helpers.append(SocketThread("semantic-source", self._socket, self._serve))
 
     def _serve(self, socket: transport.MessageSocket) -> None:
@@ -56,6 +57,7 @@ class SemanticSource(PduBlock):
             elif request.kind == "ping":
                 counters = self._socket.counters()
                 status = {"role": "tx", "counters": counters, "versions": versions()}
+                status["radio"] = self._radio
                 self._replies.put((peer, Message("status", echo | status, {})))
             else:
                 raise WireError(f"kind is {request.kind!r}, permitted: transmit, ping")
@@ -82,6 +84,9 @@ class SemanticSource(PduBlock):
         self.publish("message", {"job_id": job_id}, body)
 
     def _on_status(self, meta: dict[str, Any], _vector: np.ndarray) -> None:
+        if "radio" in meta:
+            self._radio = meta["radio"]
+            return
         found = self._jobs.get(meta["job_id"])
         if found is None:
             return

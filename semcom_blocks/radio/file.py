@@ -3,10 +3,11 @@
 
 from semcom_blocks.errors import RadioError
 from semcom_blocks.gr.sigmf_file import SigmfSink, SigmfSource
+from semcom_blocks.radio.interface import Radio
 from semcom_blocks.radio.job import RadioJob
 
 
-class FileRadio:
+class FileRadio(Radio):
     """``PATH.sigmf-meta`` and ``PATH.sigmf-data``."""
 
     def __init__(self, job: RadioJob, argument: str) -> None:

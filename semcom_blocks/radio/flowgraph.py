@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The two flowgraphs of the testbed, put together from a job."""
 
+from dataclasses import replace
 from typing import Any
 
 from gnuradio import gr
@@ -16,10 +17,12 @@ from semcom_blocks.gr.ofdm_modulator import OfdmModulator
 from semcom_blocks.gr.pilot_inserter import PilotInserter
 from semcom_blocks.gr.prompt_arq_receiver import PromptArqReceiver
 from semcom_blocks.gr.prompt_arq_sender import PromptArqSender
+from semcom_blocks.gr.radio_monitor import RadioMonitor
 from semcom_blocks.gr.semantic_sink import SemanticSink
 from semcom_blocks.gr.semantic_source import SemanticSource
 from semcom_blocks.gr.software_channel import SoftwareChannelBlock
-from semcom_blocks.radio.interface import open_radio
+from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.radio.interface import Radio, open_radio
 from semcom_blocks.radio.job import RadioJob
 from semcom_blocks.radio.record import add_recorder
 from semcom_blocks.radio.return_link import add_ack_receiver, add_ack_transmitter
@@ -50,15 +53,21 @@ class Flowgraph(gr.top_block):
         self.msg_connect(source, output, target, port)
 
 
+def _numerology(job: RadioJob, ends: Radio) -> Numerology:
+    """The job's, at the rate that the radio really has."""
+    rate_hz = ends.sample_rate_hz
+    return job.numerology if rate_hz is None else replace(job.numerology, sample_rate_hz=rate_hz)
+
+
 def transmitter(job: RadioJob) -> Flowgraph:
     """Semantic Source → ARQ → pilots → OFDM → (software channel) → radio."""
-    num, link = job.numerology, job.link
+    link, ends = job.link, open_radio(job)
+    num = _numerology(job, ends)
     top = Flowgraph("semcom transmitter")
     source = SemanticSource(job.endpoints.source)
     arq = PromptArqSender(config=link.arq_config(), session=link.session)
     pilots = PilotInserter(num, link.analog_per_frame)
     modulator = OfdmModulator(num, job.level.power, job.level.papr_limit_db)
-    ends = open_radio(job)
     radio = ends.sink()
     top.message(source, "message", arq, "message")
     top.message(source, "analog", pilots, "payload")
@@ -83,7 +92,8 @@ def transmitter(job: RadioJob) -> Flowgraph:
 
 def receiver(job: RadioJob) -> Flowgraph:
     """Radio → guard → sync → OFDM → estimate → equalise → ARQ and Semantic Sink."""
-    num, link = job.numerology, job.link
+    link, ends = job.link, open_radio(job)
+    num = _numerology(job, ends)
     top = Flowgraph("semcom receiver")
     sync = FrameSyncBlock(num)
     demodulator = OfdmDemodulator(num)
@@ -109,4 +119,7 @@ def receiver(job: RadioJob) -> Flowgraph:
         top.message(sync, "bad", recorder, "bad")
     if link.feedback == "air":
         add_ack_transmitter(top, arq, ends.sink(), num, job.level, job.channel)
+    if ends.is_device:
+        monitor = RadioMonitor(ends, {"frames_gapped": lambda: sync.counters["gapped"]})
+        top.message(monitor, "status", sink, "message")
     return top

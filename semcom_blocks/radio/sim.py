@@ -3,10 +3,11 @@
 
 from semcom_blocks.errors import RadioError
 from semcom_blocks.gr.sample_socket import SampleSink, SampleSource
+from semcom_blocks.radio.interface import Radio
 from semcom_blocks.radio.job import RadioJob
 
 
-class SimRadio:
+class SimRadio(Radio):
     """The receiver binds both endpoints, the sender connects to them.
 
     ``samples`` carries what the sender sends, ``return_samples`` what the receiver does.
