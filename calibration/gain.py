@@ -19,8 +19,9 @@ from calibration.spectrum import amplitudes, find_tones
 CLIPPED_PART_MAX = 1e-4
 #: Component value from which on a 12-bit converter is at its limit (2047 and -2048 of 2048).
 LIMIT = 2046.5 / 2048
-#: Room above the tone for gain that drifts with temperature.
-PEAK_MAX_DBFS = -1.0
+#: Room above the tone: 2 dB since it is ``waveforms.SCALE`` of what the transmitter can send,
+#: 1 dB for gain that drifts with temperature.
+PEAK_MAX_DBFS = -3.0
 #: SNR differences below this are within the measurement; the weaker transmission then wins.
 EQUAL_DB = 0.5
 
@@ -31,7 +32,7 @@ class Point:
 
     tx_db: float
     rx_db: float
-    snr_db: float  # tone over everything but its image and DC; -inf where there is no tone
+    snr_db: float  # tone over noise; -inf where there is no tone
     peak_dbfs: float  # largest component
     clipped: float  # part of the samples at the converter's limit
 
@@ -58,20 +59,31 @@ def peak_dbfs(samples: np.ndarray) -> float:
     return float(20 * np.log10(max(peak, 1e-6)))
 
 
-def evaluate(samples: np.ndarray, tx_db: float, rx_db: float) -> Point:
-    """Judge a record (n,) of the tone received at this pair of gains."""
+def evaluate(samples: np.ndarray, tx_db: float, rx_db: float, sent: float | None = None) -> Point:
+    """Judge a record (n,) of the tone received at this pair of gains.
+
+    ``sent`` is the tone's frequency at the transmitter, cycles per sample, if it is known.
+    """
     try:
         (tone,) = find_tones(samples, 1)
-        snr_db = tone_snr_db(samples, tone.frequency)
+        snr_db = tone_snr_db(samples, tone.frequency, sent)
     except NoSignal:
         snr_db = float("-inf")
     return Point(tx_db, rx_db, snr_db, peak_dbfs(samples), clipped_part(samples))
 
 
-def tone_snr_db(samples: np.ndarray, frequency: float) -> float:
-    """Power of the tone over that of what is neither it, nor its image, nor DC, in dB."""
-    lines = np.array([frequency, -frequency, 0.0])
-    found = amplitudes(samples, lines)
+def tone_snr_db(samples: np.ndarray, frequency: float, sent: float | None = None) -> float:
+    """Power of the tone over that of the noise, in dB.
+
+    Noise is what is neither the tone nor a mixer's doing: its image and DC at the receiver,
+    and with ``sent`` also the transmitter's image and leakage, and the images of those.  They
+    can be corrected, and would hide the noise.
+    """
+    lines = [frequency, -frequency, 0.0]
+    if sent is not None:
+        moved = frequency - sent
+        lines += [moved, -moved, moved - sent, sent - moved]
+    found = amplitudes(samples, np.array(lines))
     index = np.arange(len(samples))
     rest = np.asarray(samples, dtype=np.complex128).copy()
     for line, amplitude in zip(lines, found, strict=True):

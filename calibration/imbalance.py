@@ -35,21 +35,37 @@ class Imbalance:
     conjugate   k of the correction y = x + k x*
     offset      DC in full scale of the converter
     image_dbc   power of the image against the signal before correction
+    transmits   whether it is a transmitter's
+
+    Both mixers have mu = (1 + w*) / 2 and nu = (1 - w) / 2 for a Q branch w = g exp(j phi)
+    against the I branch.  So (1 + k) / (1 - k) is w for a receiver, and
+    g cos phi / (1 - j g sin phi) for a transmitter.
     """
 
     conjugate: complex
     offset: complex
     image_dbc: float
+    transmits: bool = False
+
+    @property
+    def branch(self) -> complex:
+        """w, the Q branch against the I branch."""
+        ratio = (1 + self.conjugate) / (1 - self.conjugate)
+        if not self.transmits:
+            return ratio
+        inverse = 1 / ratio
+        phase = -np.arctan(inverse.imag)
+        return complex(np.exp(1j * phase) / (inverse.real * np.cos(phase)))
 
     @property
     def amplitude(self) -> float:
-        """Gain of the Q branch over the I branch: |(1 + k) / (1 - k)|."""
-        return float(abs((1 + self.conjugate) / (1 - self.conjugate)))
+        """g, gain of the Q branch over the I branch."""
+        return float(abs(self.branch))
 
     @property
     def phase_rad(self) -> float:
-        """Departure of the branches from quadrature: the angle of (1 + k) / (1 - k)."""
-        return float(np.angle((1 + self.conjugate) / (1 - self.conjugate)))
+        """phi, departure of the branches from quadrature."""
+        return float(np.angle(self.branch))
 
 
 def correct(samples: np.ndarray, found: Imbalance) -> np.ndarray:
@@ -123,7 +139,7 @@ def transmitter(
     ratio = np.sum(images * tones.conj()) / np.sum(np.abs(tones) ** 2)
     leaked = leak / tones.mean()
     offset = (leaked - ratio * leaked.conjugate()) / (1 - abs(ratio) ** 2)
-    return Imbalance(complex(-ratio), complex(offset), _image_dbc(ratio))
+    return Imbalance(complex(-ratio), complex(offset), _image_dbc(ratio), transmits=True)
 
 
 def _lag(tones: np.ndarray, bins: np.ndarray, period: int) -> float:

@@ -92,6 +92,8 @@ def test_transmitters_mixer_is_told_apart_from_the_receivers(gain_db, phase_deg,
     found = transmitter(
         seen(wave), TONE_BINS, np.fft.fft(wave)[TONE_BINS] / PERIOD, OFFSET_BINS / PERIOD, PERIOD
     )
+    assert found.amplitude == pytest.approx(10 ** (gain_db / 20), abs=2e-3)
+    assert np.rad2deg(found.phase_rad) == pytest.approx(phase_deg, abs=0.1)
     clean = radiated(predistort(wave, found))
     bins = np.concatenate([TONE_BINS, -TONE_BINS, [0]]) / PERIOD
     levels = 20 * np.log10(np.abs(amplitudes(clean, bins)))
