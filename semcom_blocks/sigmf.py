@@ -84,16 +84,24 @@ class SigmfPair:
             shown = ascii(rate)[:MAX_SHOWN]
             raise RadioError(f"{self.meta} has sample rate {shown}, permitted: {wanted}")
 
-    def samples(self) -> np.ndarray:
-        """The recording, complex64 (n,), memory-mapped where its type allows it."""
-        fields = self.read_meta()
-        dtype, scale = DATATYPES[fields["core:datatype"]]
+    def count(self) -> int:
+        """Samples of the recording; :class:`RadioError` unless they are all there."""
+        dtype, _ = DATATYPES[self.read_meta()["core:datatype"]]
         item = 8 if dtype.kind == "c" else 2 * dtype.itemsize
         try:
             size = self.data.stat().st_size
-            if size == 0 or size % item:
-                raise RadioError(f"{self.data} has {size} bytes, permitted: multiples of {item}")
-            self._check_whole(size // item)
+        except OSError as error:
+            raise RadioError(f"{self.data} cannot be read: {error.strerror}") from None
+        if size == 0 or size % item:
+            raise RadioError(f"{self.data} has {size} bytes, permitted: multiples of {item}")
+        self._check_whole(size // item)
+        return size // item
+
+    def samples(self) -> np.ndarray:
+        """The recording, complex64 (n,), memory-mapped where its type allows it."""
+        self.count()
+        dtype, scale = DATATYPES[self.read_meta()["core:datatype"]]
+        try:
             raw = np.memmap(self.data, dtype, mode="r")
         except OSError as error:
             raise RadioError(f"{self.data} cannot be read: {error.strerror}") from None
@@ -114,6 +122,11 @@ class SigmfPair:
                 f"{self.data} has {n_samples} samples, permitted: {max(claims)}, "
                 "as its metadata say: it is cut short"
             )
+
+    def gaps(self) -> list[int]:
+        """Samples before which some were lost: where every capture but the first begins."""
+        starts = {capture["core:sample_start"] for capture in self.read_document()["captures"]}
+        return sorted(starts)[1:]
 
     def write_meta(self, sample_rate_hz: float, description: str) -> None:
         """Write the metadata of a cf32_le recording."""

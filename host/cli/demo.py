@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_channel(parser, "Es/N0 per complex data symbol in dB")
     options.add_receiver(parser)
+    options.add_recording(parser, "what the receiver's radio gave")
     options.add_link(parser)
     options.add_level(parser)
     options.add_front(parser, "tx", "rx")
@@ -51,10 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 if prompt and picture arrived."""
     from host.cli.checks import check_run
-    from host.cli.display import Display, say, show_report
+    from host.cli.display import Display, say, show_recordings, show_report
     from host.cli.source import load_source
     from host.config import load_run
     from host.pipeline.demo import run_demo
+    from host.pipeline.recordings import place
     from host.report.files import output_folder
     from host.report.write import import_early, write_report
 
@@ -70,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     )
     with Display() as display:
         original, prompt = load_source(run_config, display.note)
+        run_config = place(run_config)
         with output_folder(args.out) as out:
             import_early()
             outcome = run_demo(
@@ -87,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
     show_report(report, args.json)
     if not args.json:
         say(f"\nreport: {out / 'report.png'}, {out / 'report.json'}")
+        show_recordings(run_config)
     failure = outcome.failure()
     if failure is not None:
         raise failure

@@ -18,8 +18,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from host.config import RunConfig
+from host.pipeline.recordings import written
 from host.report.document import to_json
-from host.report.table import make_table
+from host.report.table import make_table, replay_summary, replay_table
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +90,19 @@ def show_report(report: dict[str, Any], as_json: bool) -> None:
         sys.stdout.write(to_json(report))
     else:
         Console().print(make_table(report))
+
+
+def show_replay(replay: dict[str, Any]) -> None:
+    """Recorded against replayed frames on stdout."""
+    console = Console()
+    console.print(replay_table(replay))
+    console.print(Text(replay_summary(replay)), soft_wrap=True)
+
+
+def show_recordings(run: RunConfig) -> None:
+    """Name the recordings of a run that is over."""
+    for pair in written(run):
+        say(f"recording: {pair.meta}")
 
 
 def say(text: str) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime, timezone
 from pathlib import Path
 
 from host.cli.parser import add_field, positive
@@ -40,6 +41,23 @@ def add_channel(parser: argparse.ArgumentParser, snr_help: str) -> None:
         group, "--delay-spread-s", "channel.delay_spread_s", "RMS delay spread of multipath in s"
     )
     add_field(group, "--seed", "seed", "of everything random in the run")
+
+
+def add_recording(parser: argparse.ArgumentParser, what: str) -> None:
+    """Keep what is on the air; ``what`` says whose samples."""
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    group = parser.add_argument_group("recording")
+    group.add_argument(
+        "--record",
+        dest="recording.path",
+        nargs="?",
+        const=f"out/recordings/{stamp}",
+        default=argparse.SUPPRESS,
+        metavar="PATH",
+        help=f"keep {what} as PATH.sigmf-data and PATH.sigmf-meta with a note for each frame; "
+        "never over another one (without PATH: out/recordings/TIME)",
+    )
+    add_field(group, "--record-max-mb", "recording.max_mb", "size at which it ends, in MB")
 
 
 def add_receiver(parser: argparse.ArgumentParser) -> None:

@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="longest wait for the next job in seconds",
     )
     options.add_receiver(parser)
+    options.add_recording(parser, "what the radio gave")
     options.add_link(parser)
     options.add_front(parser, "rx")
     options.add_network(parser, "bind", "sink", "feedback", "samples", "return")
@@ -48,13 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Receive; 0 if all jobs came and their prompts are whole."""
     from host.cli.checks import check_run
-    from host.cli.display import Display, say, show_report
+    from host.cli.display import Display, say, show_recordings, show_report
     from host.config import load_run
     from host.pipeline.receive import run_receive
+    from host.pipeline.recordings import place
     from host.report.files import output_folder
     from host.report.write import import_early, write_report
 
-    run_config = check_run(load_run(args.config, overrides(args)), host=args.host)
+    run_config = place(check_run(load_run(args.config, overrides(args)), host=args.host))
     failure = None
     with Display() as display, output_folder(args.out) as out:
         import_early()
@@ -74,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
             if not args.json:
                 say(f"\nreport: {folder / 'report.png'}, {folder / 'report.json'}")
             failure = failure or outcome.failure()
+    if not args.json:
+        show_recordings(run_config)
     if failure is not None:
         raise failure
     return 0

@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_link(parser)
     options.add_level(parser)
+    options.add_recording(parser, "what the radio was given")
     options.add_front(parser, "tx")
     options.add_channel(
         parser,
@@ -37,9 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def resolve(args: argparse.Namespace) -> RunConfig:
     """The run: into a file the samples go as sent and nobody answers, unless asked."""
     given = overrides(args)
-    run = load_run(args.config, given)
+    side = {"recording.side": "tx"}
+    run = load_run(args.config, given, side)
     if not run.radio.is_sim:
-        defaults = {"channel.model": "none", "link.feedback": "none"}
+        defaults = {"channel.model": "none", "link.feedback": "none", **side}
         run = load_run(args.config, given, defaults)
     return run
 
@@ -47,8 +49,9 @@ def resolve(args: argparse.Namespace) -> RunConfig:
 def run(args: argparse.Namespace) -> int:
     """Send; 0 if delivered, or if all is sent and no feedback was asked for."""
     from host.cli.checks import check_run
-    from host.cli.display import Display, show_report
+    from host.cli.display import Display, show_recordings, show_report
     from host.cli.source import load_source
+    from host.pipeline.recordings import place
     from host.pipeline.send import run_send
     from host.report.document import build
     from host.report.files import output_folder
@@ -58,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     folder = nullcontext() if args.out is None else output_folder(args.out)
     with Display() as display:
         original, prompt = load_source(run_config, display.note)
+        run_config = place(run_config)
         with folder as out:
             outcome = run_send(
                 run_config,
@@ -70,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
             )
             report = build(outcome) if out is None else write_report(outcome, out, page=False)
     show_report(report, args.json)
+    if not args.json:
+        show_recordings(run_config)
     failure = outcome.failure()
     if failure is not None:
         raise failure

@@ -81,6 +81,8 @@ def run_demo(
             exchange = Exchange(outcome.job_id)
             source.transmit(outcome.job_id, prompt, {STREAM_PICTURE: (symbols, descriptor)})
             carry(exchange, source, sink, session.alive, progress)
+            if run.recording.path is not None:
+                session.end_sender() if run.recording.side == "tx" else session.end_receiver()
         outcome.transmission, outcome.reception = exchange.transmission, exchange.reception
         outcome.frames = exchange.frames
         progress.stage("decode")

@@ -57,6 +57,7 @@ class Outcome:
     frames: FrameLog = field(default_factory=FrameLog)
     quality: dict[str, Any] | None = None
     ideal: dict[str, Any] | None = None
+    replay: dict[str, Any] | None = None
     timing_s: dict[str, float] = field(default_factory=dict)
     versions: dict[str, Any] = field(default_factory=dict)
 

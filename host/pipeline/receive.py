@@ -89,6 +89,8 @@ def run_receive(
             delivered += 1
             yield outcome
         sink.close()
+        if run.recording.path is not None:
+            session.end_receiver()
     if delivered == 0:
         raise LinkError(f"{run.radio.spec!a} ended and held no whole job")
 

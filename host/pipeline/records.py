@@ -176,6 +176,8 @@ class FrameLog:
     evm_db: list[float] = field(default_factory=list)
     power_dbfs: list[float] = field(default_factory=list)
     seq: list[int] = field(default_factory=list)
+    # Where the receiver's window of the first long symbol begins in the stream.
+    timing_sample: list[int] = field(default_factory=list)
     channel: np.ndarray | None = None
     bad_headers: int = 0
 
@@ -192,6 +194,8 @@ class FrameLog:
             getattr(self, name).append(number(message.meta.get(name)))
         seq = message.meta.get("seq")
         self.seq.append(seq if isinstance(seq, int) else -1)
+        timing = message.meta.get("timing_sample")
+        self.timing_sample.append(timing if isinstance(timing, int) else -1)
         channel = message.arrays.get("channel")
         if channel is not None and channel.dtype == np.complex64 and channel.ndim == 1:
             self.channel = channel

@@ -44,6 +44,7 @@ class Session:
         self._stack = contextlib.ExitStack()
         self._log_dir = log_dir
         self._sender: Child | None = None
+        self._receiver: Child | None = None
 
     def __enter__(self) -> Session:
         with contextlib.ExitStack() as stack:
@@ -90,15 +91,23 @@ class Session:
     def open_receiver(self, spawn: bool = True) -> SinkPort:
         """Start the receiving radio (or expect it to run) and connect to its sink."""
         if spawn:
-            start_radio(self.crew, "rx", self.run, self.work_dir)
+            self._receiver = start_radio(self.crew, "rx", self.run, self.work_dir)
         self.sink = SinkPort(self._context, Endpoints.of(self.run.network, "rx").sink)
         return self.sink
 
     def end_sender(self) -> None:
         """End the sending radio in order: a recording gets its name only then."""
-        if self._sender is None:
-            return
         child, self._sender = self._sender, None
+        self._end(child)
+
+    def end_receiver(self) -> None:
+        """The same with the receiving radio."""
+        child, self._receiver = self._receiver, None
+        self._end(child)
+
+    def _end(self, child: Child | None) -> None:
+        if child is None:
+            return
         end = self.crew.stop(child)
         if end is None or end.code != 0:
             raise child.failure(end or child.unended())

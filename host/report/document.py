@@ -5,6 +5,7 @@
     link      radio, channel, set and estimated SNR/CFO/SRO, frames, EVM, PAPR
     quality   PSNR and MS-SSIM of the picture; ideal_*: of the same symbols over an ideal
               AWGN channel of the set SNR
+    replay    of a recording only: each frame as first received and as received now
     cost      symbols, symbols per pixel, samples and seconds on the air
     timing_s  seconds of each stage; measure is what only the report needs
     image, codec, config, seed, versions: what it takes to do it again
@@ -41,6 +42,7 @@ def plain(value: Any) -> Any:
 
 def build(outcome: Outcome) -> dict[str, Any]:
     """The report of ``outcome`` as strict-JSON values."""
+    replay = {} if outcome.replay is None else {"replay": outcome.replay}
     return plain(
         {
             "schema": SCHEMA,
@@ -49,6 +51,7 @@ def build(outcome: Outcome) -> dict[str, Any]:
             "link": _link(outcome),
             "quality": _quality(outcome),
             "cost": _cost(outcome),
+            **replay,
             "timing_s": outcome.timing_s,
             "image": _image(outcome),
             "codec": {"rate": _rate(outcome), "descriptor": outcome.descriptor},

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from host.prompts import for_display
 
+REPLAY_ROWS_MAX = 40  # a terminal's height; report.json has them all
 PROMPT_CHARS_MAX = 300  # a terminal is no place for a 64 KiB prompt
 
 
@@ -61,6 +62,33 @@ def make_table(report: dict[str, Any]) -> Table:
     for label, value in rows(report):
         table.add_row(Text(label), Text(value))
     return table
+
+
+def replay_table(replay: dict[str, Any]) -> Table:
+    """Recorded against replayed, a row a frame."""
+    table = Table("frame", "at sample", "SNR recorded", "replayed", "CFO recorded", "replayed")
+    for row in replay["frames"][:REPLAY_ROWS_MAX]:
+        sides = [row["recorded"], row["replayed"]]
+        cells = [
+            figure(side[name], 1, unit) if side else "absent"
+            for name, unit in (("snr_db", " dB"), ("cfo_hz", " Hz"))
+            for side in sides
+        ]
+        table.add_row(str(row["seq"]), str(row["sample_start"]), *cells)
+    return table
+
+
+def replay_summary(replay: dict[str, Any]) -> str:
+    """A line under the table."""
+    rows, lost, new = len(replay["frames"]), replay["lost"], replay["new"]
+    text = f"{replay['matched']} of {rows} frames in both, {lost} lost, {new} new"
+    for name, label, unit in (("snr_db", "SNR", "dB"), ("cfo_hz", "CFO", "Hz")):
+        apart = replay["difference"][name]
+        if apart is not None:
+            text += f"; {label} {apart['mean']:+.2f} {unit} (at most {apart['max_abs']:.2f})"
+    if rows > REPLAY_ROWS_MAX:
+        text += f"; {rows - REPLAY_ROWS_MAX} more frames in report.json"
+    return text
 
 
 def _received(prompt: dict[str, Any]) -> str:

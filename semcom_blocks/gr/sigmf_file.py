@@ -2,6 +2,7 @@
 """Samples in a SigMF pair: the radio ``file`` stands on these."""
 
 import os
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from gnuradio import gr
 
 from semcom_blocks import sigmf
 from semcom_blocks.errors import RadioError
-from semcom_blocks.gr.base import EOF_KEY, report_job_end
+from semcom_blocks.gr.base import EOF_KEY, GAP_KEY, report_job_end
 
 #: What a block returns that takes or gives nothing more.
 WORK_DONE = -1
@@ -68,13 +69,17 @@ class SigmfSink(gr.sync_block):
 
 
 class SigmfSource(gr.sync_block):
-    """Stream out; the sample behind the last one carries the tag ``eof``."""
+    """Stream out; the sample behind the last one carries the tag ``eof``.
+
+    Every capture of the recording but the first begins behind a gap, and carries that tag.
+    """
 
     def __init__(self, path: str, sample_rate_hz: float) -> None:
         gr.sync_block.__init__(self, "SigMF Source", in_sig=None, out_sig=[np.complex64])
         recording = sigmf.pair(path)
         recording.check_meta(sample_rate_hz)
         self._samples = recording.samples()
+        self._gaps = deque(recording.gaps())
         self._at = 0
         self._tail = TAIL_SAMPLES
 
@@ -85,6 +90,8 @@ class SigmfSource(gr.sync_block):
         if n:
             out[:n] = self._samples[self._at : self._at + n]
             self._at += n
+            while self._gaps and self._gaps[0] < self._at:
+                self.add_item_tag(0, self._gaps.popleft(), pmt.intern(GAP_KEY), pmt.PMT_T)
             return n
         n = min(len(out), self._tail)
         if n:
