@@ -7,7 +7,12 @@ import argparse
 
 from host.cli.models import add_models, run
 
-MODELS = {"jscc": "host.train.jscc", "hed": "host.train.hed", "vae": "host.train.vae"}
+MODELS = {
+    "jscc": "host.train.jscc",
+    "hed": "host.train.hed",
+    "edge-codec": "host.train.edge_codec",
+    "vae": "host.train.vae",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
