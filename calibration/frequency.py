@@ -7,8 +7,8 @@ counts samples that are short by the same factor.  It finds the tone at
 
     g = (C + f - L (1 + e)) / (1 + e)        hence   1 + e = (C + f) / (g + L)
 
-in its own units of frequency.  ``e`` is the radio's error; with a Pluto, whose driver believes
-in a crystal of 40 MHz unless told otherwise, ``xo_correction`` = 40 MHz (1 + e) removes it.
+in its own units of frequency.  ``e`` is the radio's error.  A Pluto's driver believes in a
+crystal of 40 MHz unless told otherwise; told (1 + e) times what it believed, it makes no error.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from calibration.errors import NoSignal
 from calibration.spectrum import Tone, find_tones
 from calibration.waveforms import PAIR_BINS, PERIOD
 
-#: The Pluto's crystal as its driver assumes it.
-NOMINAL_XO_HZ = 40e6
 #: Two crystals of 25 ppm each are the worst that radios come with; then as much again.
 ERROR_PPM_MAX = 100.0
 
@@ -64,9 +62,9 @@ def error_ppm(pair: PairFound, carrier_hz: float, tuned_hz: float) -> float:
     return float(np.mean(errors)) * 1e6
 
 
-def xo_correction_hz(error: float) -> float:
-    """The crystal's real frequency for an error in ppm, as the Pluto's driver takes it."""
-    return NOMINAL_XO_HZ * (1 + error * 1e-6)
+def xo_correction_hz(error: float, believed_hz: float) -> float:
+    """The crystal's real frequency, for an error in ppm of a driver that believed in another."""
+    return believed_hz * (1 + error * 1e-6)
 
 
 def offset_hz(tone: Tone, rate_hz: float, sent_hz: float) -> float:

@@ -65,6 +65,7 @@ class Outcome:
     serial: str
     name: str
     settings: Settings
+    xo_hz: float | None = None  # what the driver believed while it was measured
     reference: str | None = None
     heard: str | None = None  # whose signal levels and images were measured with
     clocks: Clocks | None = None
@@ -83,8 +84,10 @@ class Outcome:
         made: Sections = {}
         if self.clocks is not None:
             made["frequency"] = {"error_ppm": self.clocks.error_ppm}
-            if self.kind == "pluto":
-                made["frequency"]["xo_correction"] = xo_correction_hz(self.clocks.error_ppm)
+            if self.xo_hz is not None:
+                xo_hz = xo_correction_hz(self.clocks.error_ppm, self.xo_hz)
+                made["frequency"]["xo_correction"] = xo_hz
+            made["rate"] = {"error_ppm": self.clocks.rate_error_ppm}
         if self.best is not None:
             made["gain"] = {"rx_db": self.best.rx_db}
             if self.heard == self.name:  # else it is the reference's

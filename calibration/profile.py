@@ -3,6 +3,7 @@
 
     serial = "…"  kind = "pluto"  created = 2026-01-31T12:00:00Z  schema = 1
     [frequency] error_ppm, xo_correction      radio's crystal against the reference's
+    [rate]      error_ppm                     sample clock alike, measured by itself
     [gain]      tx_db, rx_db                  recommended pair
     [dc]        tx_i, tx_q, rx_i, rx_q        offsets in full scale, to be subtracted
     [iq.tx] [iq.rx]  amplitude, phase_rad, conjugate = [re, im]
@@ -38,7 +39,8 @@ FILE_BYTES_MAX = 1 << 16  # a profile is a screen of text; more is the wrong fil
 
 #: Section -> field -> permitted range.  ``None`` marks the pair of numbers of ``conjugate``.
 FIELDS: dict[str, dict[str, tuple[float, float]]] = {
-    "frequency": {"error_ppm": (-200.0, 200.0), "xo_correction": (39.9e6, 40.1e6)},
+    "frequency": {"error_ppm": (-200.0, 200.0), "xo_correction": (5e6, 3.2e8)},
+    "rate": {"error_ppm": (-200.0, 200.0)},
     "gain": {"tx_db": (-90.0, 100.0), "rx_db": (-20.0, 100.0)},
     "dc": dict.fromkeys(("tx_i", "tx_q", "rx_i", "rx_q"), (-1.0, 1.0)),
     "iq.tx": {"amplitude": (0.3, 3.0), "phase_rad": (-1.0, 1.0), "conjugate": (-0.5, 0.5)},

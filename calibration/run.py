@@ -112,6 +112,7 @@ class _Work:
             radio, reference, settings, watcher,
         )  # fmt: skip
         self.outcome = Outcome(radio.kind, radio.serial, radio.name, settings)
+        self.outcome.xo_hz = radio.xo_hz
         self.outcome.reference = reference.name if reference is not None else None
         self._source: Radio | None = None
         self._offset_hz = 0.0  # of the reference's carrier, as this radio sees it

@@ -31,6 +31,8 @@ class Radio(Protocol):
     limits: Limits
     #: Input power that gives a full-scale tone at receive gain 0; nominal, not measured.
     full_scale_dbm: float
+    #: What the driver believes its crystal to be, where it can be told otherwise.
+    xo_hz: float | None
 
     def tune(self, rate_hz: float, tx_lo_hz: float, rx_lo_hz: float) -> tuple[float, float, float]:
         """Set them, filters as wide as the rate; returns what the radio reports it has set."""

@@ -54,6 +54,7 @@ class Pluto:
                 self._range("voltage0", "hardwaregain_available", False),
                 self._range("altvoltage0", "frequency_available", True),
             )
+            self.xo_hz: float | None = float(self._sdr._ctrl.attrs["xo_correction"].value)
             self._sdr.loopback = 0
             self._sdr.gain_control_mode_chan0 = "manual"
             self._sdr.tx_destroy_buffer()

@@ -37,6 +37,7 @@ class Usrp:
 
     kind = "usrp"
     full_scale_dbm = -10.0
+    xo_hz = None
 
     def __init__(self, args: str, endpoint: str, alive: Callable[[], None] = lambda: None) -> None:
         self.name = f"usrp:{args}"

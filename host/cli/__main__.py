@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str | None, str]] = {
     "train": ("host.cli.train", "train a model"),
     "eval": ("host.cli.evaluate", "measure a model"),
     "bench": ("host.cli.bench", "measure the waveform against its limits and other software"),
+    "calibrate": ("host.cli.calibrate", "measure a radio's errors, write its profile"),
     "doctor": (None, "say what is there, what is missing, and how to get it"),
     "grc": (None, "open GNU Radio Companion with the testbed's blocks"),
     "test": (None, "run every test"),
@@ -32,7 +33,7 @@ TERMINATED_EXIT = 143  # 128 + SIGTERM
 
 def top_help() -> str:
     """The text of ``semcom --help``."""
-    rows = "\n".join(f"  {name:<8}{line}" for name, (_, line) in COMMANDS.items())
+    rows = "\n".join(f"  {name:<11}{line}" for name, (_, line) in COMMANDS.items())
     return (
         "usage: semcom COMMAND [OPTION ...]\n\n"
         "Generative semantic communication over GNU Radio OFDM links.\n\n"
