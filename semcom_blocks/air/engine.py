@@ -18,7 +18,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,8 @@ class _Work:
     tuning: Any
     start: int
     count: int
-    result: np.ndarray | None = field(default=None)
+    sources: list[tuple[TransmitLine, Path]]
+    result: np.ndarray | None = None
 
 
 class Air:
@@ -126,12 +127,17 @@ class Air:
             self._waiters -= 1
 
     def retuned(self, device: Device) -> None:
-        """Lock held: a tuning changed; a new sample rate starts a new time base."""
+        """Lock held: a tuning changed; on return a new sample rate is in force.
+
+        The lock is released while a step that goes by the old rate comes to its end.
+        """
         radio = self._radios[device.name]
         radio.rate_changed = True
         if not self._stepping:
             self._rebase()
         self.lock.notify_all()
+        while radio.rate_changed and not self._stopping:
+            self.lock.wait(IDLE_S)
 
     def time_of(self, device: Device) -> int:
         """The device's sample counter: the number of its next sample."""
@@ -310,7 +316,7 @@ class Air:
         end_s = self._end_of(step)
         due = {name: radio.clock.due(end_s) for name, radio in self._radios.items()}
         work = self._listening(due)
-        self._take(due, work)
+        self._take(due)
         self._stepping = True
         self.lock.release()
         try:
@@ -331,14 +337,25 @@ class Air:
         self.lock.notify_all()
 
     def _listening(self, due: dict[str, int]) -> list[_Work]:
+        work = []
+        for name, radio in self._radios.items():
+            for i, port in enumerate(radio.device.rx):
+                if due[name] and port.streaming():
+                    tuning = copy.copy(port.tuning)
+                    sources = self._sources(name, i)
+                    work.append(
+                        _Work(radio, i, port, tuning, radio.clock.count, due[name], sources)
+                    )
+        return work
+
+    def _sources(self, target: str, channel: int) -> list[tuple[TransmitLine, Path]]:
         return [
-            _Work(radio, i, port, copy.copy(port.tuning), radio.clock.count, due[name])
-            for name, radio in self._radios.items()
-            for i, port in enumerate(radio.device.rx)
-            if due[name] and port.streaming()
+            (self._radios[source].tx[channel], paths[channel])
+            for (source, end), paths in self._paths.items()
+            if end == target and channel < len(paths)
         ]
 
-    def _take(self, due: dict[str, int], work: list[_Work]) -> None:
+    def _take(self, due: dict[str, int]) -> None:
         """Pull every transmitter on to the end of the step, and as far ahead as paths look."""
         for (source, target), paths in self._paths.items():
             sender, receiver = self._radios[source], self._radios[target]
@@ -357,13 +374,9 @@ class Air:
 
     def _receive(self, task: _Work) -> np.ndarray:
         """What a receiver gets: every path to it, its own noise, its converter."""
-        name = task.radio.device.name
         total: np.ndarray | None = None
-        for (source, target), paths in self._paths.items():
-            if target != name or task.channel >= len(paths):
-                continue
-            line = self._radios[source].tx[task.channel]
-            part = paths[task.channel].process(line, task.start, task.count)
+        for line, path in task.sources:
+            part = path.process(line, task.start, task.count)
             if part is not None:
                 total = part if total is None else np.add(total, part, out=total)
         rate_hz = task.radio.clock.rate_hz
