@@ -35,11 +35,15 @@ _PNG_BIT_DEPTH_OFFSET = 24
 
 @dataclass(frozen=True)
 class LoadedImage:
-    """``pixels`` uint8 (H, W, 3) RGB, a short ``name``, and what was converted."""
+    """``pixels`` uint8 (H, W, 3) RGB, a short ``name``, and what was converted.
+
+    ``caption``: what is in it, exactly, where the picture was made from words.
+    """
 
     pixels: np.ndarray
     name: str
     notes: tuple[str, ...] = ()
+    caption: str | None = None
 
 
 def bundled_photos() -> dict[str, Path]:

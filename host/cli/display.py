@@ -30,6 +30,7 @@ STAGES = {
     "encode": "encoding",
     "air": "on the air",
     "decode": "decoding",
+    "generate": "generating",
     "report": "drawing",
 }
 
@@ -79,6 +80,11 @@ class Display:
             self._task, completed=done, total=total + 1 if total else None, count=count
         )
 
+    def steps(self, done: int, total: int) -> None:
+        """Move the bar by the generator's steps."""
+        count = f"{done}/{total} steps"
+        self._progress.update(self._task, completed=done, total=total, count=count)
+
     def note(self, text: str) -> None:
         """Print a line above the bar."""
         self._console.print(Text(f"semcom: {text}"), soft_wrap=True)
@@ -90,6 +96,13 @@ def show_report(report: dict[str, Any], as_json: bool) -> None:
         sys.stdout.write(to_json(report))
     else:
         Console().print(make_table(report))
+
+
+def show_replay(replay: dict[str, Any]) -> None:
+    """Recorded against replayed frames on stdout."""
+    console = Console()
+    console.print(replay_table(replay))
+    console.print(Text(replay_summary(replay)), soft_wrap=True)
 
 
 def show_replay(replay: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from rich.progress import track
 from rich.table import Table
 
 from host.config import load_run
+from host.config.generation import ModelsConfig
 from host.images import load_image
 from host.pipeline.demo import run_demo
 from host.pipeline.processes import start_host
@@ -83,7 +84,7 @@ def host_service() -> Iterator[str]:
     """A model service for the time of the block; gives its endpoint."""
     with tempfile.TemporaryDirectory(prefix="semcom-") as logs, Supervisor(Path(logs)) as crew:
         endpoint = f"tcp://127.0.0.1:{free_ports(1)[0]}"
-        start_host(crew, endpoint, default_threads())
+        start_host(crew, endpoint, default_threads(), ModelsConfig())
         yield endpoint
 
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from host.client import HostClient
 from host.config import RunConfig
 from host.images import LoadedImage
+from host.pipeline.decode import measure, receive_picture
 from host.pipeline.exchange import Exchange, carry
 from host.pipeline.outcome import Outcome, Stopwatch
 from host.pipeline.progress import Progress
-from host.pipeline.reconstruct import ideal_quality, received_picture
-from host.pipeline.records import STREAM_PICTURE
+from host.pipeline.semantics import decompose
 from host.pipeline.session import Session
 from host.supervise import free_ports
 from host.versions import own_versions
@@ -74,12 +73,12 @@ def run_demo(
             pong = session.wait_ready()
         progress.stage("encode")
         with watch.stage("encode"):
-            symbols, descriptor = host.encode(original.pixels, run.codec.rate, run.channel.snr_db)
-        outcome.symbols, outcome.descriptor = len(symbols), descriptor
+            sent = decompose(host, run, original, prompt)
+        outcome.sends(sent)
         progress.stage("air")
         with watch.stage("air"):
             exchange = Exchange(outcome.job_id)
-            source.transmit(outcome.job_id, prompt, {STREAM_PICTURE: (symbols, descriptor)})
+            source.transmit(outcome.job_id, sent.prompt, sent.for_radio())
             carry(exchange, source, sink, session.alive, progress)
             if run.recording.path is not None:
                 session.end_sender() if run.recording.side == "tx" else session.end_receiver()
@@ -87,26 +86,12 @@ def run_demo(
         outcome.frames = exchange.frames
         progress.stage("decode")
         with watch.stage("decode"):
-            outcome.picture = received_picture(host, outcome.reception)
+            receive_picture(host, outcome, progress)
         with watch.stage("measure"):
-            _measure(host, outcome, original, symbols, descriptor)
+            measure(host, outcome, original, sent)
         outcome.versions = {**own_versions(), "host": pong["versions"], **_radio(session)}
     outcome.timing_s = {**watch.spent_s, "total": watch.total_s()}
     return outcome
-
-
-def _measure(host: HostClient, outcome: Outcome, original, symbols, descriptor) -> None:
-    if outcome.picture is not None and outcome.picture.shape == original.pixels.shape:
-        outcome.quality = host.quality(original.pixels, outcome.picture)
-    if outcome.run.channel.model != "none":
-        outcome.ideal = ideal_quality(
-            host,
-            original.pixels,
-            symbols,
-            descriptor,
-            outcome.run.channel.snr_db,
-            outcome.run.seed,
-        )
 
 
 def _radio(session: Session) -> dict[str, object]:

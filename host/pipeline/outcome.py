@@ -13,7 +13,9 @@ import numpy as np
 
 from host.config import RunConfig
 from host.images import LoadedImage
-from host.pipeline.records import FrameLog, Reception, Transmission
+from host.pipeline.records import STREAM_PICTURE, FrameLog, Reception, Transmission
+from host.pipeline.semantics import Semantics
+from host.pipeline.synthesis import Synthesis
 from semcom_blocks.errors import ArqGaveUp, LinkError
 
 
@@ -52,6 +54,8 @@ class Outcome:
     symbols: int | None = None
     descriptor: dict[str, Any] | None = None
     picture: np.ndarray | None = None
+    semantics: Semantics | None = None
+    synthesis: Synthesis | None = None
     transmission: Transmission | None = None
     reception: Reception | None = None
     frames: FrameLog = field(default_factory=FrameLog)
@@ -60,6 +64,13 @@ class Outcome:
     replay: dict[str, Any] | None = None
     timing_s: dict[str, float] = field(default_factory=dict)
     versions: dict[str, Any] = field(default_factory=dict)
+
+    def sends(self, semantics: Semantics) -> None:
+        """Note what goes out."""
+        self.semantics, self.symbols = semantics, semantics.symbols
+        self.prompt_sent = semantics.prompt
+        stream = semantics.streams.get(STREAM_PICTURE)
+        self.descriptor = stream.descriptor if stream is not None else None
 
     @property
     def prompt_received(self) -> str | None:

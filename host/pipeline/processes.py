@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from host.config import RunConfig, radio_job
+from host.config.generation import ModelsConfig
 from host.supervise import Child, Supervisor, host_python, radio_python
 from host.supervise.environment import child_environment
 
@@ -16,9 +17,10 @@ from host.supervise.environment import child_environment
 RADIO_THREADS = 1
 
 
-def start_host(crew: Supervisor, endpoint: str, threads: int) -> Child:
+def start_host(crew: Supervisor, endpoint: str, threads: int, models: ModelsConfig) -> Child:
     """The model service, listening on ``endpoint``."""
     argv = [host_python(), "-m", "host.service", "--bind", endpoint, "--threads", str(threads)]
+    argv += ["--models", models.model_dump_json()]
     return crew.start("host", argv, child_environment(threads=threads))
 
 

@@ -10,10 +10,13 @@ class Progress(Protocol):
     """Somebody who watches a job."""
 
     def stage(self, name: str) -> None:
-        """A new stage begins: ``set-up``, ``encode``, ``air``, ``decode``, ``report``."""
+        """A stage begins: ``set-up``, ``encode``, ``air``, ``decode``, ``generate``, ``report``."""
 
     def frames(self, done: int, total: int) -> None:
         """``done`` of ``total`` frames are on the air; ``total`` 0 means unknown."""
+
+    def steps(self, done: int, total: int) -> None:
+        """``done`` of ``total`` steps of the generator are over."""
 
     def note(self, text: str) -> None:
         """Something the user should read, one line."""
@@ -26,6 +29,9 @@ class Unwatched:
         """Nothing."""
 
     def frames(self, done: int, total: int) -> None:
+        """Nothing."""
+
+    def steps(self, done: int, total: int) -> None:
         """Nothing."""
 
     def note(self, text: str) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from host.config import RunConfig
+from host.pipeline.decode import receive_picture
 from host.pipeline.outcome import Outcome, Stopwatch
 from host.pipeline.ports import SLICE_S, poll
 from host.pipeline.progress import Progress
-from host.pipeline.reconstruct import received_picture
 from host.pipeline.records import FrameLog, Reception
 from host.pipeline.session import READY_TIMEOUT_S, Session
 from host.versions import own_versions
@@ -83,7 +83,7 @@ def run_receive(
             outcome.symbols = len(stream.symbols) if stream is not None else None
             progress.stage("decode")
             with watch.stage("decode"):
-                outcome.picture = received_picture(host, reception)
+                receive_picture(host, outcome, progress)
             outcome.versions = {**own_versions(), "host": pong["versions"]}
             outcome.timing_s = {"setup": setup_s, **watch.spent_s, "total": watch.total_s()}
             delivered += 1

@@ -12,7 +12,8 @@ import numpy as np
 from semcom_blocks.errors import WireError
 from semcom_blocks.wire import Message
 
-STREAM_PICTURE = 0  # the one analog stream of a job so far
+STREAM_PICTURE = 0  # JSCC symbols of the picture, whole or coarse
+STREAM_EDGES = 1  # bits of its edge map
 FRAMES_LOGGED_MAX = 100_000  # bounds the memory of a receiver that runs for days on one job
 
 

@@ -11,7 +11,7 @@ from host.pipeline.demo import job_id_of
 from host.pipeline.exchange import Exchange, carry
 from host.pipeline.outcome import Outcome, Stopwatch
 from host.pipeline.progress import Progress
-from host.pipeline.records import STREAM_PICTURE
+from host.pipeline.semantics import decompose
 from host.pipeline.session import Session
 from host.versions import own_versions
 
@@ -37,12 +37,12 @@ def run_send(
             pong = session.wait_ready()
         progress.stage("encode")
         with watch.stage("encode"):
-            symbols, descriptor = host.encode(original.pixels, run.codec.rate, run.channel.snr_db)
-        outcome.symbols, outcome.descriptor = len(symbols), descriptor
+            sent = decompose(host, run, original, prompt)
+        outcome.sends(sent)
         progress.stage("air")
         with watch.stage("air"):
             exchange = Exchange(outcome.job_id)
-            source.transmit(outcome.job_id, prompt, {STREAM_PICTURE: (symbols, descriptor)})
+            source.transmit(outcome.job_id, sent.prompt, sent.for_radio())
             carry(exchange, source, None, session.alive, progress)
             session.end_sender()
         outcome.transmission = exchange.transmission

@@ -75,7 +75,7 @@ class Session:
         endpoint = self._host_endpoint
         if endpoint is None:
             endpoint = f"tcp://127.0.0.1:{free_ports(1)[0]}"
-            start_host(self.crew, endpoint, self._threads)
+            start_host(self.crew, endpoint, self._threads, self.run.models)
         self.host = HostClient(self._context, endpoint, self.alive)
         return self.host
 
