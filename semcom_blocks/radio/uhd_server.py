@@ -47,6 +47,13 @@ RECEIVE_TIMEOUT_S = 3.0
 SEND_TIMEOUT_S = 1.0
 POLL_S = 0.1
 
+#: What UHD's long complaints mean, in the order in which they are looked for.
+REASONS = (
+    ("No devices found", "no such device found"),
+    ("laim", "busy: another program has claimed it"),
+    ("imeout", "it does not answer in time"),
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -58,6 +65,10 @@ class Usrp:
 
         self._uhd = uhd
         with _named("no USRP there"):
+            found = list(uhd.find(args))
+            if not found:
+                raise RadioError("no USRP there (no such device found)")
+            self._serial = found[0].to_dict().get("serial", "") if len(found) == 1 else ""
             self._radio = uhd.usrp.MultiUSRP(args)
             stream = uhd.usrp.StreamArgs("fc32", "sc16")
             stream.channels = [0]
@@ -71,10 +82,9 @@ class Usrp:
         """Serial number and ranges."""
         radio = self._radio
         with _named("does not describe itself"):
-            info = dict(radio.get_usrp_rx_info(0))
             lo = radio.get_rx_freq_range(0), radio.get_tx_freq_range(0)
             return {
-                "serial": str(info.get("mboard_serial", "")),
+                "serial": self._serial or str(radio.get_usrp_rx_info(0)["mboard_serial"]),
                 "tx_db": _ends(radio.get_tx_gain_range(0)),
                 "rx_db": _ends(radio.get_rx_gain_range(0)),
                 "lo_hz": [max(r.start() for r in lo), min(r.stop() for r in lo)],
@@ -248,7 +258,11 @@ def _ends(limits: Any) -> list[float]:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
+    text = " ".join(str(error).split())
+    for sign, meaning in REASONS:
+        if sign in text:
+            return meaning
+    return text[:200]
 
 
 @contextlib.contextmanager
@@ -268,7 +282,7 @@ def answer(radio: Usrp, request: Message) -> Message:
         return _answer(radio, request)
     except SemcomError as error:
         name = "ConfigError" if isinstance(error, ConfigError) else "RadioError"
-        return Message("error", {"name": name, "text": _one_line(error)})
+        return Message("error", {"name": name, "text": str(error)})
 
 
 def _answer(radio: Usrp, request: Message) -> Message:

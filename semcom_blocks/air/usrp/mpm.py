@@ -75,19 +75,24 @@ class Mpm:
 
     def call(self, name: Any, arguments: Any) -> Any:
         """Carry one call out; :class:`SemcomError` becomes the caller's error text."""
+        try:
+            return self._call(name, arguments)
+        except Exception as error:
+            self._last_error = str(error)  # the driver asks for it and shows it
+            raise
+
+    def _call(self, name: Any, arguments: Any) -> Any:
         if not isinstance(arguments, (list, tuple)):
             raise RadioError(f"arguments are {arguments!r:.60}, permitted: a list")
+        if not isinstance(name, str):
+            raise RadioError(f"method is {name!r:.60}, permitted: a name")
         if name in self._open:
             return self._open[name](*arguments)
         if name not in self._claimed:
             raise RadioError(f"method is {name!r:.60}, permitted: those of MPM for an E320")
         if not arguments or not self._claim.show(arguments[0]):
             raise RadioError("Invalid token!")
-        try:
-            return self._claimed[name](*arguments[1:])
-        except Exception as error:
-            self._last_error = str(error)
-            raise
+        return self._claimed[name](*arguments[1:])
 
     def _open_methods(self) -> dict[str, Callable[..., Any]]:
         constants = {
@@ -123,6 +128,7 @@ class Mpm:
             "get_sync_source": {"clock_source": "internal", "time_source": "internal"},
             "get_sync_sources": [{"clock_source": "internal", "time_source": "internal"}],
             "supports_feature": False,
+            "get_db_eeprom": {},
         }
         # Set by the driver and of no consequence here: the chains are always ready.
         ignored = (
@@ -143,6 +149,7 @@ class Mpm:
                 "init": self._init,
                 "get_chdr_link_options": self._links,
                 "get_clocks": self._clocks,
+                "get_db_eeprom": lambda _board: {},  # asked for with the serial number
                 "get_mb_eeprom": lambda: {"pid": PRODUCT_ID, "serial": self._identity.serial},
                 "get_mb_sensor": board.motherboard_sensor,
                 "set_device_id": self._set_device_id,
