@@ -74,7 +74,7 @@ class Connection:
             while (line := self._reader.line()) is not None:
                 if line and not self._answer(line):
                     break
-        except (ConnectionError, TimeoutError, BlockingIOError) as error:
+        except (ConnectionError, BlockingIOError) as error:
             logger.debug("client gone: %s", error)
         except Malformed as error:  # no end of line in sight
             logger.info("client cut off: %s", error.strerror)
@@ -96,7 +96,7 @@ class Connection:
             if command.verb == "EXIT":
                 return False
             getattr(self, f"_do_{command.verb.lower()}")(command)
-        except (ConnectionError, TimeoutError, BlockingIOError):
+        except (ConnectionError, BlockingIOError):  # the socket's; the rest is for the client
             raise
         except OSError as error:
             logger.debug("%s: %s", line[:60].decode("latin1"), error.strerror)

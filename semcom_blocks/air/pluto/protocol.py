@@ -74,9 +74,11 @@ class Command:
 def parse(line: bytes) -> Command:
     """One line without its end → a command, or :class:`Malformed`."""
     try:
-        words = line.decode("ascii").split()
+        words = [word.decode("ascii") for word in line.split()]
     except UnicodeDecodeError:
         raise Malformed("line is not ASCII") from None
+    if not words:
+        raise Malformed("line is empty")
     verb, *rest = words
     verb = verb.upper()
     if verb in ("PRINT", "VERSION", "EXIT", "QUIT") and not rest:
