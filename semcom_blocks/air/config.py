@@ -175,6 +175,7 @@ class AirConfig:
     seed     of all noise and fading
     control  ZeroMQ endpoint of the control socket, None is none
     grace_s  how long a stream that owes samples may hold virtual time
+    speed    virtual time may run this much faster than the wall clock; None is no limit
     paths    None joins every device to every other one (a single one to itself)
     """
 
@@ -184,6 +185,7 @@ class AirConfig:
     seed: int = 0
     control: str | None = None
     grace_s: float = 0.25
+    speed: float | None = None
 
     def __post_init__(self) -> None:
         require_choice("clock", self.clock, CLOCKS)
@@ -191,6 +193,8 @@ class AirConfig:
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
             raise ConfigError(f"seed is {seed!r}, permitted: a whole number 0 to 2^63 - 1")
         _check_number("air", "grace_s", self.grace_s, 0.0, 60.0)
+        if self.speed is not None:
+            _check_number("air", "speed", self.speed, 0.01, 1e6)
         if self.control is not None and not isinstance(self.control, str):
             raise ConfigError(f"control is {self.control!r:.60}, permitted: tcp://127.0.0.1:PORT")
         if not 1 <= len(self.devices) <= MAX_DEVICES:

@@ -41,6 +41,8 @@ BEHIND_MAX_S = 1.0
 # A receiver that nobody drains holds virtual time this long, then loses samples: a client that
 # hangs must not stop the others for ever.
 FULL_GRACE_S = 5.0
+# How far virtual time with a limit of speed may be ahead of it.
+PACE_S = 2e-3
 # How often an engine with nothing to do looks around.
 IDLE_S = 0.01
 
@@ -104,6 +106,7 @@ class Air:
         self._stopping = False
         self._since: dict[RxPort | TxPort, float] = {}  # ports that hold virtual time, from when
         self._wall_s = self._air_s = 0.0  # an instant of both clocks
+        self._pace = (time.monotonic(), 0.0)  # another, of virtual time with a limit of speed
         self._thread: threading.Thread | None = None
 
     # ------------------------------------------------------------------ for devices
@@ -257,6 +260,9 @@ class Air:
             self.lock.wait()
             return 0
         now = time.monotonic()
+        if self.config.speed is not None and self._ahead(now, self.config.speed):
+            self.lock.wait(PACE_S)
+            return 0
         trouble = self._blocked(STEPS[-1])
         self._since = {port: self._since.get(port, now) for port in trouble}
         if any(now - self._since[port] < limit_s for port, limit_s in trouble.items()):
@@ -266,6 +272,13 @@ class Air:
             if self._blocked(step).keys() <= trouble.keys():  # those have had their time
                 return step
         return STEPS[-1]
+
+    def _ahead(self, now: float, speed: float) -> bool:
+        """Whether virtual time has run ahead of ``speed`` times the wall clock."""
+        ahead_s = (self.time_s - self._pace[1]) / speed - (now - self._pace[0])
+        if ahead_s < -BEHIND_MAX_S:  # no credit for times of rest
+            self._pace = (now, self.time_s)
+        return ahead_s > PACE_S
 
     def _blocked(self, step: int) -> dict[RxPort | TxPort, float]:
         """Ports that ``step`` would starve or overfill, and how long each may hold time."""
