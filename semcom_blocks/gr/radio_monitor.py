@@ -14,8 +14,9 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.02
 #: How often counters are passed on.
 REPORT_S = 0.1
-#: Longest time in which samples that must flow do not: a busy machine may be late by seconds.
-STALL_S = 4.0
+#: Longest time in which samples that must flow do not: a busy machine may be late by seconds,
+#: and a virtual air holds time for five where another receiver hangs.
+STALL_S = 6.5
 
 
 class RadioMonitor(PduBlock):

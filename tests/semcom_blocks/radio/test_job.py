@@ -166,7 +166,14 @@ def test_the_other_role(run):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"radio": "pluto"}, "radio is 'pluto', permitted: sim, file:PATH"),
+        ({"radio": "hackrf"}, "radio is 'hackrf', permitted: sim, file:PATH, pluto:URI, usrp:ARGS"),
+        ({"radio": "pluto"}, "radio is 'pluto:', permitted: pluto:URI"),
+        ({"radio": "usrp:"}, "radio is 'usrp:', permitted: usrp:ARGS"),
+        (
+            {"radio": "pluto:ip:127.64.0.9"},
+            "pluto:ip:127.64.0.9 cannot be opened: Connection refused",
+        ),
+        ({"radio": "pluto:nonsense"}, "pluto:nonsense cannot be opened: "),
         ({"radio": ""}, "radio is ''"),
         ({"radio": "sim:1"}, "radio is 'sim:1', permitted: sim"),
         ({"radio": "file:"}, "radio is 'file:', permitted: file:PATH"),
