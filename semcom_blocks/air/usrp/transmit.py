@@ -73,7 +73,7 @@ class TxStream:
         self._queue.clear()
         self._head = 0  # int16 values of the first packet already sent
         self._held = 0  # bytes
-        self._samples = 0  # queued, all bursts
+        self._samples = 0  # still to send, all bursts
         self._running = False
         self._skipping = False
         self._next = 0  # sample counter up to which samples were taken
@@ -160,6 +160,7 @@ class TxStream:
             values = min(len(first.samples) - self._head, 2 * (n - got))
             out[2 * got : 2 * got + values] = first.samples[self._head : self._head + values]
             self._head += values
+            self._samples -= values // 2
             got += values // 2
             if self._head == len(first.samples):
                 self._pop()
@@ -194,9 +195,9 @@ class TxStream:
 
     def _pop(self) -> None:
         gone = self._queue.popleft()
+        self._samples -= (len(gone.samples) - self._head) // 2
         self._head = 0
         self._held -= gone.size
-        self._samples -= len(gone.samples) // 2
         for counts in (self._transferred, self._since_status):
             counts[0] += gone.size
             counts[1] += 1
