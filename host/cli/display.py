@@ -105,13 +105,6 @@ def show_replay(replay: dict[str, Any]) -> None:
     console.print(Text(replay_summary(replay)), soft_wrap=True)
 
 
-def show_replay(replay: dict[str, Any]) -> None:
-    """Recorded against replayed frames on stdout."""
-    console = Console()
-    console.print(replay_table(replay))
-    console.print(Text(replay_summary(replay)), soft_wrap=True)
-
-
 def show_recordings(run: RunConfig) -> None:
     """Name the recordings of a run that is over."""
     for pair in written(run):

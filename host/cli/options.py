@@ -9,6 +9,7 @@ from pathlib import Path
 
 from host.cli.parser import add_field, positive
 from host.service.__main__ import THREADS_MAX, default_threads
+from semcom_blocks.errors import ConfigError
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:
@@ -18,8 +19,8 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default=argparse.SUPPRESS,
         metavar="IMAGE",
-        help="a JPEG, PNG or WebP file, or a photo that scikit-image ships: "
-        "astronaut, chelsea, coffee, rocket, retina, … (default: chelsea)",
+        help="a JPEG, PNG or WebP file, a photo that scikit-image ships: astronaut, chelsea, "
+        "coffee, rocket, retina, …, or 'scene': one drawn from the seed (default: chelsea)",
     )
     parser.add_argument(
         "--prompt",
@@ -28,6 +29,51 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         help="text that must arrive exactly, up to 64 KiB of UTF-8 (default: the photo's caption)",
     )
     add_field(parser, "--rate", "codec.rate", "complex symbols per source value, k/n")
+
+
+def add_generation(parser: argparse.ArgumentParser) -> None:
+    """What is sent instead of the whole picture, and how the receiver draws from it."""
+    group = parser.add_argument_group("generation")
+    flags = {
+        "--generate": ("enabled", "draw the picture at the receiver, from prompt and edge map"),
+        "--prompt-only": ("prompt_only", "… from the prompt alone"),
+        "--edges": ("edges", "… from the edge map too (what --generate alone does)"),
+        "--coarse": ("coarse", "… from a coarse picture too, sent by JSCC at --rate"),
+    }
+    for flag, (name, text) in flags.items():
+        group.add_argument(flag, dest=f"ask.{name}", action="store_true", default=False, help=text)
+    add_field(group, "--steps", "generation.steps", "of the sampler", default="the generator's")
+    add_field(
+        group, "--guidance", "generation.guidance", "by the prompt", default="the generator's"
+    )
+    add_field(group, "--strength", "generation.strength", "how much of a coarse picture is redrawn")
+    add_field(
+        group,
+        "--edge-bits-per-symbol",
+        "generation.edge_bits_per_symbol",
+        "modulation of the edge stream: 1 BPSK, 2 QPSK, 4 16-QAM, …",
+    )
+    add_field(group, "--scene-size", "generation.scene_size", "side of a scene in pixels")
+    add_field(group, "--generator", "models.generator", "embedded, hf:ORG/NAME or hf:FOLDER")
+    add_field(
+        group, "--control", "models.control", "ControlNet of an hf: generator", default="none"
+    )
+    add_field(group, "--captioner", "models.captioner", "embedded, hf:ORG/NAME or hf:FOLDER")
+
+
+def generation_overrides(args: argparse.Namespace) -> dict[str, bool]:
+    """The streams that the flags of :func:`add_generation` ask for, by dotted name."""
+    asked = {key.removeprefix("ask."): on for key, on in vars(args).items() if key[:4] == "ask."}
+    if not any(asked.values()):
+        return {}
+    if asked["prompt_only"] and (asked["edges"] or asked["coarse"]):
+        raise ConfigError("--prompt-only with --edges or --coarse, permitted: one or the other")
+    plain = not (asked["prompt_only"] or asked["coarse"])
+    return {
+        "generation.enabled": True,
+        "generation.edges": asked["edges"] or plain,
+        "generation.coarse": asked["coarse"],
+    }
 
 
 def add_channel(parser: argparse.ArgumentParser, snr_help: str) -> None:
