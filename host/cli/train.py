@@ -12,6 +12,7 @@ MODELS = {
     "hed": "host.train.hed",
     "edge-codec": "host.train.edge_codec",
     "vae": "host.train.vae",
+    "flow": "host.train.flow",
 }
 
 
