@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str | None, str]] = {
     "tx": ("host.cli.tx", "send a photo by one radio"),
     "rx": ("host.cli.rx", "receive photos by one radio"),
     "replay": ("host.cli.replay", "send a recording through the receiver again"),
+    "air": ("host.cli.air", "run virtual radios that real drivers can open"),
     "host": ("host.cli.host", "run the model service for radios and pipelines"),
     "train": ("host.cli.train", "train a model"),
     "eval": ("host.cli.evaluate", "measure a model"),

@@ -86,19 +86,22 @@ def _field_at(model: type[BaseModel], path: tuple[Any, ...]) -> FieldInfo | None
         info = model.model_fields.get(key) if isinstance(key, str) else info
         if info is None:
             return None
-        nested = info.annotation
-        if isinstance(nested, type) and issubclass(nested, BaseModel):
-            model = nested
+        model = _nested(info.annotation) or model
     return info
+
+
+def _nested(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, by itself, in a list or optionally."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_nested(argument) for argument in get_args(annotation))
+    return next((found for found in inner if found is not None), None)
 
 
 def _model_at(model: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel]:
     for key in path:
-        info = model.model_fields.get(key)
-        if info is None or not isinstance(info.annotation, type):
-            break
-        if issubclass(info.annotation, BaseModel):
-            model = info.annotation
+        info = model.model_fields.get(key) if isinstance(key, str) else None
+        model = (_nested(info.annotation) if info is not None else None) or model
     return model
 
 

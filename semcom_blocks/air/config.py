@@ -29,7 +29,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _SERIAL = re.compile(r"[A-Za-z0-9._-]{0,64}", re.ASCII)
 
 # Permitted range of each number, and why it ends there.
-_DEVICE_RANGES: dict[str, tuple[float, float]] = {
+DEVICE_RANGES: dict[str, tuple[float, float]] = {
     "port": (1024, 65535),  # below it a port needs privileges
     "clock_ppm": (-200.0, 200.0),  # four times a bad crystal
     "noise_figure_db": (-100.0, 60.0),  # from as good as none to deaf
@@ -40,7 +40,7 @@ _DEVICE_RANGES: dict[str, tuple[float, float]] = {
     "tx_iq_phase_deg": (-30.0, 30.0),
     "tx_dc_offset_dbfs": (-100.0, 0.0),
 }
-_PATH_RANGES: dict[str, tuple[float, float]] = {
+PATH_RANGES: dict[str, tuple[float, float]] = {
     "gain_db": (-200.0, 30.0),  # from nothing to an amplifier
     "delay_s": (0.0, MAX_DELAY_S),
     "doppler_hz": (0.0, 1e4),
@@ -111,7 +111,7 @@ class DeviceConfig:
             )
         if self.agc is not None and not isinstance(self.agc, bool):
             raise ConfigError(f"{owner} agc is {self.agc!r}, permitted: true or false")
-        for name, (low, high) in _DEVICE_RANGES.items():
+        for name, (low, high) in DEVICE_RANGES.items():
             value = getattr(self, name)
             if value is None and name in ("port", "dc_offset_dbfs", "tx_dc_offset_dbfs"):
                 continue
@@ -144,7 +144,7 @@ class PathConfig:
     def __post_init__(self) -> None:
         owner = f"path {self.source}>{self.target}"
         require_choice(f"{owner} fading", self.fading, FADINGS)
-        for name, (low, high) in _PATH_RANGES.items():
+        for name, (low, high) in PATH_RANGES.items():
             number = _check_number(owner, name, getattr(self, name), low, high)
             object.__setattr__(self, name, number)
         if self.doppler_hz and self.coherence_s:
