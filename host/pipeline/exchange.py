@@ -105,6 +105,8 @@ def carry(
     Without a ``sink`` (the receiver is elsewhere) the sender's word ends it.
     """
     ports = [source] if sink is None else [source, sink]
+    for port in ports:  # encoding a picture may have taken longer than a radio may be silent
+        port.renew()
     while not exchange.over(needs_reception=sink is not None):
         alive()
         source.ping()

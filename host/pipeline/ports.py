@@ -51,6 +51,10 @@ class RadioPort:
             else:
                 yield message
 
+    def renew(self) -> None:
+        """Count silence from now on: nobody listened before."""
+        self._heard = self._clock()
+
     def check(self) -> None:
         """``PeerError`` if the radio has been silent for too long."""
         silent_s = self._clock() - self._heard
