@@ -114,14 +114,14 @@ class RecordingWriter:
             return
         samples = samples[: self._limit - self.samples]
         if not self._captures:
-            self.gap(0, before=len(samples))
+            self._begin_capture(0, before=len(samples))
         data = memoryview(samples.astype("<c8", copy=False).tobytes())
         try:
             while data:
                 data = data[self._file.write(data) :]
         except OSError as error:
-            self.error = self._lost(error.strerror or str(error))
             self.samples = self._file.tell() // SAMPLE_BYTES
+            self.error = self._lost(error.strerror or str(error))
             return
         self.samples += len(samples)
         self._unchecked += SAMPLE_BYTES * len(samples)
@@ -131,13 +131,16 @@ class RecordingWriter:
             self._ended = f"its limit of {SAMPLE_BYTES * self._limit} bytes"
             logger.warning("recording %s ended at %s", self.pair.data, self._ended)
 
-    def gap(self, sample_start: int, before: int = 0) -> None:
-        """From ``sample_start`` on a new capture begins: the radio lost some before it.
+    def gap(self, sample_start: int) -> None:
+        """From ``sample_start`` on, which comes next, is a new capture: some before it are lost."""
+        if not self._captures:
+            self._begin_capture(0)
+        last = self._captures[-1]["core:sample_start"]
+        if sample_start > last and len(self._captures) < MAX_CAPTURES and not self._ended:
+            self._begin_capture(sample_start)
 
-        ``before``: samples from there that came already, by which its time is known.
-        """
-        if len(self._captures) >= MAX_CAPTURES or self._ended:
-            return
+    def _begin_capture(self, sample_start: int, before: int = 0) -> None:
+        """``before``: samples from there that came already, by which its time is known."""
         about = self.about
         began = self._now() - timedelta(seconds=before / about.sample_rate_hz)
         capture: dict[str, Any] = {"core:sample_start": sample_start}
