@@ -30,8 +30,8 @@ PREFIX = "hf:"
 # role → module and class of the embedded tier; imported on first need, since each brings a network.
 _EMBEDDED = {
     "captioner": ("models.captioner", "SceneCaptioner"),
-    "edges": ("models.edges.hed", "HedEdges"),
-    "edge_codec": ("models.edges.codec", "LearnedEdgeCodec"),
+    "edges": ("models.edges.hed", "HedExtractor"),
+    "edge_codec": ("models.edges.codec", "EdgeBitCodec"),
     "generator": ("models.generation.pipeline", "EmbeddedGenerator"),
     "reader": ("models.scene_judge", "SceneJudge"),
     "judge": ("models.contrastive", "ContrastiveJudge"),

@@ -133,7 +133,7 @@ def _delay(axes: Axes, outcome: Outcome) -> None:
 
 
 def _images(axes: Axes, outcome: Outcome) -> None:
-    _style(axes, "images", "", "dB below the signal")
+    _style(axes, "images", "", "image in dBc")
     sides = [("rx", outcome.rx), ("tx", outcome.tx)]
     present = [(name, mixer) for name, mixer in sides if mixer is not None]
     if not present:

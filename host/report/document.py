@@ -6,6 +6,8 @@
     quality   PSNR and MS-SSIM of the picture; ideal_*: of the same symbols over an ideal
               AWGN channel of the set SNR
     replay    of a recording only: each frame as first received and as received now
+    streams   symbols and bits of each semantic stream
+    generation  sampler, scores and counted fidelity; null unless the picture was drawn
     cost      symbols, symbols per pixel, samples and seconds on the air
     timing_s  seconds of each stage; measure is what only the report needs
     image, codec, config, seed, versions: what it takes to do it again
@@ -22,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from host.pipeline.outcome import Outcome
+from host.report.generation import generation, streams
 
 SCHEMA = 1
 DECIMALS = 6  # beyond measurement, and free of 0.30000000000000004
@@ -51,6 +54,8 @@ def build(outcome: Outcome) -> dict[str, Any]:
             "link": _link(outcome),
             "quality": _quality(outcome),
             "cost": _cost(outcome),
+            "streams": streams(outcome, _pixels(outcome)),
+            "generation": generation(outcome),
             **replay,
             "timing_s": outcome.timing_s,
             "image": _image(outcome),
@@ -125,6 +130,11 @@ def size_of(outcome: Outcome) -> tuple[int, int] | None:
     """(width, height) of the picture in pixels, if this side knows it."""
     pixels = outcome.original.pixels if outcome.original is not None else outcome.picture
     return None if pixels is None else (pixels.shape[1], pixels.shape[0])
+
+
+def _pixels(outcome: Outcome) -> int | None:
+    size = size_of(outcome)
+    return None if size is None else size[0] * size[1]
 
 
 def _cost(outcome: Outcome) -> dict[str, Any]:

@@ -8,6 +8,8 @@
 ├────────────┴───────────┴────────────┤
 │ prompt sent / received, figures     │
 └─────────────────────────────────────┘
+
+With generation the upper half is a strip of pictures, see :mod:`host.report.strip`.
 """
 
 from __future__ import annotations
@@ -23,13 +25,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from host.pipeline.outcome import Outcome
+from host.report.strip import costs_and_scores, strip
+from host.report.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PAGE, RED, picture, style
 from host.report.table import rows, shortened
 
-INK, MUTED, GRID = "#1f2933", "#6b7785", "#e3e8ee"
-BLUE, ORANGE, GREEN, RED = "#2563a8", "#d9722e", "#2d8a57", "#c0392b"
-PAGE = "#fbfcfd"
 DOTS_PER_INCH = 110
-PICTURE_PIXELS_MAX = 700  # per side on the page; a 16 MP photo need not be resampled in full
 CAPTION_CHARS = 175  # of a row of figures; of a row of the prompt:
 PROMPT_CHARS = 140
 CHANNEL_SPAN_DB = 6.0  # a flat channel shall look flat
@@ -41,17 +41,18 @@ def draw(outcome: Outcome, report: dict[str, Any]) -> bytes:
     """The page as a PNG file."""
     page = Figure(figsize=(14, 9.4), dpi=DOTS_PER_INCH, facecolor=PAGE)
     canvas = FigureCanvasAgg(page)
-    top = page.add_gridspec(
-        1, 3, left=0.05, right=0.975, top=0.905, bottom=0.545, wspace=0.17, width_ratios=(5, 5, 3.6)
-    )
     bottom = page.add_gridspec(1, 3, left=0.05, right=0.975, top=0.47, bottom=0.235, wspace=0.36)
     _title(page, outcome, report)
-    _picture(page.add_subplot(top[0]), _original(outcome), "original", "")
-    _picture(page.add_subplot(top[1]), outcome.picture, "received", _verdict(report))
-    _constellation(page.add_subplot(top[2]), outcome)
-    _channel(page.add_subplot(bottom[0]), outcome)
-    _spectrum(page.add_subplot(bottom[1]), outcome)
-    _frames(page.add_subplot(bottom[2]), outcome)
+    if outcome.synthesis is not None:
+        strip(page, outcome, report)
+        _constellation(page.add_subplot(bottom[0]), outcome)
+        _channel(page.add_subplot(bottom[1]), outcome)
+        costs_and_scores(page.add_subplot(bottom[2]), report)
+    else:
+        _pictures(page, outcome, report)
+        _channel(page.add_subplot(bottom[0]), outcome)
+        _spectrum(page.add_subplot(bottom[1]), outcome)
+        _frames(page.add_subplot(bottom[2]), outcome)
     _caption(page, report)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
@@ -59,6 +60,15 @@ def draw(outcome: Outcome, report: dict[str, Any]) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         canvas.print_png(buffer)
     return buffer.getvalue()
+
+
+def _pictures(page: Figure, outcome: Outcome, report: dict[str, Any]) -> None:
+    top = page.add_gridspec(
+        1, 3, left=0.05, right=0.975, top=0.905, bottom=0.545, wspace=0.17, width_ratios=(5, 5, 3.6)
+    )
+    picture(page.add_subplot(top[0]), _original(outcome), "original", "")
+    picture(page.add_subplot(top[1]), outcome.picture, "received", _verdict(report))
+    _constellation(page.add_subplot(top[2]), outcome)
 
 
 def _title(page: Figure, outcome: Outcome, report: dict[str, Any]) -> None:
@@ -90,37 +100,6 @@ def _verdict(report: dict[str, Any]) -> str:
     return text
 
 
-def _picture(axes: Axes, pixels: np.ndarray | None, name: str, verdict: str) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.set_anchor("N")
-    for spine in axes.spines.values():
-        spine.set_color(GRID)
-    if pixels is None:
-        axes.set_facecolor("#f0f2f5")
-        known = "not known here" if name == "original" else "did not arrive"
-        axes.text(0.5, 0.5, known, transform=axes.transAxes, ha="center", color=MUTED)
-        axes.set_title(name, loc="left", size=11, color=INK)
-        return
-    height, width = pixels.shape[:2]
-    step = max(1, -(-max(height, width) // PICTURE_PIXELS_MAX))
-    axes.imshow(pixels[::step, ::step], interpolation="lanczos" if step == 1 else "antialiased")
-    axes.set_title(f"{name}  {width}x{height}", loc="left", size=11, color=INK)
-    axes.set_xlabel(verdict, size=11, color=BLUE, weight="bold")
-
-
-def _style(axes: Axes, title: str, x: str, y: str) -> None:
-    axes.set_facecolor("white")
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=MUTED, labelsize=8)
-    for spine in axes.spines.values():
-        spine.set_color(GRID)
-    axes.set_title(title, loc="left", size=11, color=INK)
-    axes.set_xlabel(x, size=9, color=MUTED)
-    axes.set_ylabel(y, size=9, color=MUTED)
-
-
 def _legend(axes: Axes) -> None:
     """Beside the title, where it covers nothing."""
     axes.legend(
@@ -134,7 +113,7 @@ def _absent(axes: Axes) -> None:
 
 
 def _constellation(axes: Axes, outcome: Outcome) -> None:
-    _style(axes, "constellation", "in phase", "quadrature")
+    style(axes, "constellation", "in phase", "quadrature")
     axes.set_anchor("N")
     reception = outcome.reception
     if reception is None or not (reception.constellation.size or reception.digital.size):
@@ -161,7 +140,7 @@ def _constellation(axes: Axes, outcome: Outcome) -> None:
 
 
 def _channel(axes: Axes, outcome: Outcome) -> None:
-    _style(axes, "channel estimate", "subcarrier", "|H| in dB")
+    style(axes, "channel estimate", "subcarrier", "|H| in dB")
     channel = outcome.reception.channel if outcome.reception else np.zeros(0)
     if not channel.size and outcome.frames.channel is not None:
         channel = outcome.frames.channel
@@ -198,7 +177,7 @@ def _reach(axes: Axes, values: np.ndarray, span_min: float) -> None:
 
 
 def _spectrum(axes: Axes, outcome: Outcome) -> None:
-    _style(axes, "received spectrum", "frequency in kHz", "power density in dB")
+    style(axes, "received spectrum", "frequency in kHz", "power density in dB")
     reception = outcome.reception
     if reception is None or not reception.psd_db.size:
         return _absent(axes)
@@ -217,7 +196,7 @@ def _spectrum(axes: Axes, outcome: Outcome) -> None:
 
 
 def _frames(axes: Axes, outcome: Outcome) -> None:
-    _style(axes, "frames", "frame", "dB")
+    style(axes, "frames", "frame", "dB")
     frames = outcome.frames
     if not len(frames):
         return _absent(axes)

@@ -16,7 +16,7 @@ from PIL import Image
 from semcom_blocks.errors import ConfigError
 
 LAST = "report.json"  # its presence says that the others are there
-NAMES = ("received.png", "prompt.txt", "report.png", LAST)
+NAMES = ("received.png", "edges.png", "coarse.png", "prompt.txt", "report.png", LAST)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,8 @@ def write_report(outcome: Outcome, out: Path, *, page: bool = True) -> dict[str,
     """Write ``report.json`` and what else there is to ``out``; return the report.
 
     ``received.png`` and ``prompt.txt`` (UTF-8, exactly the received text) are there when
-    a picture and a prompt arrived; ``report.png`` with ``page``.
+    a picture and a prompt arrived, ``edges.png`` and ``coarse.png`` with such streams;
+    ``report.png`` with ``page``.
     """
     report = build(outcome)
     contents: dict[str, bytes] = {}
@@ -35,6 +36,11 @@ def write_report(outcome: Outcome, out: Path, *, page: bool = True) -> dict[str,
         contents["report.png"] = draw(outcome, report)
     if outcome.picture is not None:
         contents["received.png"] = png_bytes(outcome.picture)
+    made = outcome.synthesis
+    if made is not None and made.edges is not None:
+        contents["edges.png"] = png_bytes(made.edges)
+    if made is not None and made.coarse is not None:
+        contents["coarse.png"] = png_bytes(made.coarse)
     if outcome.prompt_received is not None:
         contents["prompt.txt"] = outcome.prompt_received.encode("utf-8")
     contents["report.json"] = to_json(report).encode("ascii")

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The upper half of the page of a run with generation: every picture that there was, in a row.
+
+source │ edges sent │ edges received │ coarse │ generated
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from host.pipeline.outcome import Outcome
+from host.report.generation import fidelity_text, stream_text
+from host.report.style import BLUE, INK, MUTED, picture, style
+
+
+def strip(page: Figure, outcome: Outcome, report: dict[str, Any]) -> None:
+    """Draw the pictures side by side."""
+    shown = _pictures(outcome, report)
+    area = page.add_gridspec(
+        1, len(shown), left=0.05, right=0.975, top=0.905, bottom=0.56, wspace=0.08
+    )
+    for slot, (pixels, name, verdict) in zip(area, shown, strict=True):
+        picture(page.add_subplot(slot), pixels, name, verdict)
+
+
+def _pictures(outcome: Outcome, report: dict[str, Any]) -> list[tuple[np.ndarray | None, str, str]]:
+    made, sent, wanted = outcome.synthesis, outcome.semantics, outcome.run.generation
+    assert made is not None
+    quality, told = report["quality"], report["generation"]
+    original = outcome.original.pixels if outcome.original is not None else None
+    shown: list[tuple[np.ndarray | None, str, str]] = [(original, "original", "")]
+    if wanted.edges:
+        wrong = made.edge_bit_errors
+        shown.append((_grey(sent.edges if sent else None), "edges sent", ""))
+        verdict = "" if wrong is None else f"{wrong} bits wrong"
+        shown.append((_grey(made.edges), "edges received", verdict))
+    if wanted.coarse:
+        shown.append(
+            (made.coarse, "coarse", _verdict(told["coarse_psnr_db"], told["coarse_ms_ssim"]))
+        )
+    verdict = _verdict(quality["psnr_db"], quality["ms_ssim"])
+    shown.append((made.generated, "generated", verdict))
+    return shown
+
+
+def _grey(edges: np.ndarray | None) -> np.ndarray | None:
+    """An edge map as a picture, dark on white."""
+    return None if edges is None else np.repeat(255 - edges[..., None], 3, axis=2)
+
+
+def _verdict(psnr_db: float | None, ms_ssim: float | None) -> str:
+    if psnr_db is None:
+        return ""
+    return f"{psnr_db:.2f} dB" + ("" if ms_ssim is None else f", MS-SSIM {ms_ssim:.3f}")
+
+
+def costs_and_scores(axes: Axes, report: dict[str, Any]) -> None:
+    """A small table in words: what each stream took, how alike the pictures are in meaning."""
+    style(axes, "streams and scores", "", "")
+    axes.grid(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    told = report["generation"]
+    lines = [(row["name"], stream_text(row)) for row in report["streams"]]
+    if told["seconds"] is not None:
+        lines.append(("drawn", f"{told['steps']} steps in {told['seconds']:.2f} s"))
+    lines += [(name, f"{value:.3f}") for name, value in told["scores"].items()]
+    if told["fidelity"]:
+        lines.append(("fidelity", fidelity_text(told["fidelity"])))
+    for number, (label, value) in enumerate(lines[:9]):
+        y = 0.92 - 0.105 * number
+        axes.text(0.03, y, label[:24], transform=axes.transAxes, size=9, color=MUTED, va="top")
+        axes.text(
+            0.36, y, value, transform=axes.transAxes, size=9, va="top", parse_math=False,
+            color=BLUE if label == "fidelity" else INK,
+        )  # fmt: skip
