@@ -11,6 +11,8 @@ MODELS = {
     "jscc": "host.train.jscc",
     "hed": "host.train.hed",
     "edge-codec": "host.train.edge_codec",
+    "captioner": "host.train.captioner",
+    "judge": "host.train.judge",
     "vae": "host.train.vae",
     "flow": "host.train.flow",
 }
