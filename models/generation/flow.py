@@ -161,13 +161,13 @@ class Flow(nn.Module):
             self.words(ids) + self.segments(segments) + grid[cells] + self.positions[: ids.shape[1]]
         )
 
-    def condition(self, t: Tensor, words: Tensor, side: int) -> tuple[Tensor, Tensor]:
-        """Time (B,), embedded text, picture side in latents → (B,6,D) modulation, (B,D) base."""
+    def condition(self, t: Tensor, words: Tensor, side: int) -> Tensor:
+        """Time (B,), embedded text, picture side in latents → modulation (B,6,D)."""
         waves = torch.exp(-math.log(1e4) * torch.arange(TIME_WAVES) / TIME_WAVES) * 1000
         angle = t.float()[:, None] * waves
         size = torch.full_like(t, math.log2(side / HOME_SIDE))[:, None]
         base = self.time(torch.cat([angle.cos(), angle.sin(), size], 1)) + words.mean(1)
-        return self.modulate(F.silu(base)).view(len(t), 6, -1), base
+        return self.modulate(F.silu(base)).view(len(t), 6, -1)
 
     def tokens(self, z: Tensor) -> Tensor:
         """Latents (B,C,h,w) → picture tokens with their places (B,h·w/4,D)."""
@@ -183,7 +183,7 @@ class Flow(nn.Module):
         come from :class:`models.generation.control.Control`.
         """
         words = self.embed_text(text)
-        modulation, _ = self.condition(t, words, z.shape[2])
+        modulation = self.condition(t, words, z.shape[2])
         x = self.tokens(z)
         count = x.shape[1]
         x = torch.cat([x, words], 1)

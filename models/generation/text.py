@@ -74,7 +74,7 @@ def tokenise(text: str) -> Tokens:
     row = None
     lit = False
     words = tokens_of(text)
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words, ""][1:], strict=True):
         if word in (",", "and") and sentence == 0:
             segment = min(segment + 1, MAX_OBJECTS - 1)
         elif word in ("on", "lit"):

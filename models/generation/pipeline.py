@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The embedded generator: caption, edges, coarse picture or latents in, picture of a scene out.
+
+::
+
+    text -> grammar -> tokens --------------+
+    edges -> control branch -> residuals ---+-> flow, a few guided steps -> decoder -> picture
+    coarse picture -> encoder -+            |
+    received latents ----------+-> z at t0 -+   (t0 = strength; without them noise at t0 = 1)
+
+A coarse picture is refined by starting the flow from (1-t0)·z + t0·noise, as in C. Meng et al.,
+"SDEdit", ICLR 2022, arXiv:2108.01073. The same request gives the same picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.generation.control import Control, ControlConfig
+from models.generation.flow import Flow, FlowConfig
+from models.generation.loading import load_network
+from models.generation.sampler import follow, guided, times
+from models.generation.text import MAX_TOKENS, batch_tokens, tokenise
+from models.generation.vae import STRIDE, Vae, VaeConfig
+from models.pictures import edge_tensor, picture_tensor, to_bytes
+from models.roles import Generated, Request, StepDone
+from models.scenes.grammar import parse, write
+from models.weights_io import WEIGHTS_DIR
+from semcom_blocks.errors import ConfigError, ModelError, require_range
+
+STEPS = 8
+GUIDANCE = 2.0
+MAX_STEPS = 64  # more changes nothing that can be seen
+MAX_GUIDANCE = 10.0  # beyond, colours only saturate
+SIDES = (64, 128)  # pixels, as trained
+
+
+class EmbeddedGenerator:
+    """Generator of scenes on the shipped weights; fills :class:`models.roles.Generator`."""
+
+    name = "embedded"
+
+    def __init__(self, vae: Vae, flow: Flow, control: Control | None = None) -> None:
+        self.vae = vae
+        self.flow = flow
+        self.control = control
+
+    @classmethod
+    def load(
+        cls,
+        directory: Path | None = None,
+        vae: str = "vae-v1",
+        flow: str = "flow-v1",
+        control: str | None = "control-v1",
+    ) -> EmbeddedGenerator:
+        """From weights and cards; where those of ``control`` are missing, edges are refused."""
+        directory = directory or WEIGHTS_DIR
+        branch = None
+        if control and (directory / f"{control}.json").exists():
+            branch = load_network(Control, ControlConfig, control, directory)
+        return cls(
+            load_network(Vae, VaeConfig, vae, directory),
+            load_network(Flow, FlowConfig, flow, directory),
+            branch,
+        )
+
+    def generate(self, request: Request, progress: StepDone | None = None) -> Generated:
+        """Draw the picture. Raises ConfigError (caption, size, edges), ModelError (no control)."""
+        steps = STEPS if request.steps is None else request.steps
+        guidance = GUIDANCE if request.guidance is None else request.guidance
+        require_range("steps", steps, 1, MAX_STEPS)
+        require_range("guidance", guidance, 0, MAX_GUIDANCE)
+        if request.width != request.height or request.width not in SIDES:
+            raise ConfigError(
+                f"size is {request.width}x{request.height}, permitted for the embedded generator: "
+                + ", ".join(f"{side}x{side}" for side in SIDES)
+            )
+        text, notes = self._text(request.text)
+        edges = None if request.edges is None else self._edges(request)
+        start = self._start(request)
+        noise = self.noise(1, request.width, request.seed)
+        with torch.no_grad():
+            picture = self.draw(
+                text, noise, steps, guidance,
+                edges=edges, edge_scale=request.edge_scale,
+                start=start, strength=request.strength, done=progress,
+            )  # fmt: skip
+        pixels = to_bytes(picture[0].permute(1, 2, 0))
+        return Generated(np.ascontiguousarray(pixels), steps, guidance, notes)
+
+    def noise(self, number: int, side: int, seed: int) -> Tensor:
+        """Noise for pictures of ``side`` pixels (N,C,side/4,side/4)."""
+        generator = torch.Generator().manual_seed(seed)
+        shape = (number, self.flow.config.channels, side // STRIDE, side // STRIDE)
+        return torch.randn(shape, generator=generator)
+
+    def draw(
+        self,
+        text: Tensor,
+        noise: Tensor,
+        steps: int = STEPS,
+        guidance: float = GUIDANCE,
+        *,
+        edges: Tensor | None = None,
+        edge_scale: float = 1.0,
+        start: Tensor | None = None,
+        strength: float = 1.0,
+        done: Callable[[int, int], None] | None = None,
+    ) -> Tensor:
+        """Pictures (B,3,H,W) in [0,1] for token batches (B,3,T) and noise (B,C,H/4,W/4).
+
+        edges (B,1,H,W) in [0,1]; start: latents to refine, from t = ``strength`` on.
+        """
+        z, t0 = noise, 1.0
+        if start is not None:
+            z, t0 = torch.lerp(start, noise, strength), strength
+        if t0 > 0:
+            model = self._model(edges, edge_scale)
+            z = follow(guided(model, text, guidance), z, times(steps, t0), done)
+        return self.vae.decode(z)
+
+    def _model(
+        self, edges: Tensor | None, scale: float
+    ) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+        """The velocity field, with the control branch where there are edges."""
+        control = self.control
+        if edges is None or control is None:
+            return self.flow
+
+        def controlled(z: Tensor, t: Tensor, text: Tensor) -> Tensor:
+            tiled = edges.repeat(len(z) // len(edges), 1, 1, 1)
+            residuals = control(self.flow, z, t, text, tiled)
+            return self.flow(z, t, text, [scale * r for r in residuals])
+
+        return controlled
+
+    def _text(self, text: str) -> tuple[Tensor, tuple[str, ...]]:
+        """Tokens (1,3,T) of a caption in the grammar's own words, and notes."""
+        if not text.strip():
+            return batch_tokens([""]), ()
+        canonical = write(parse(text))
+        dropped = tokenise(canonical).dropped
+        notes = ()
+        if dropped:
+            notes = (
+                f"the prompt has {MAX_TOKENS + len(dropped)} tokens, cut to {MAX_TOKENS}: "
+                f"from {dropped[0]!r} on it has no effect",
+            )
+        return batch_tokens([canonical]), notes
+
+    def _edges(self, request: Request) -> Tensor:
+        if self.control is None:
+            raise ModelError("edges are given, permitted with the weights 'control-v1' only")
+        edges = edge_tensor(request.edges)
+        size = (request.height, request.width)
+        if edges.shape[-2:] != size:
+            edges = F.interpolate(edges, size, mode="bilinear", antialias=True).clamp(0, 1)
+        return edges
+
+    def _start(self, request: Request) -> Tensor | None:
+        """Latents (1,C,h,w) of the coarse picture, or those received, or None."""
+        size = (request.height, request.width)
+        if request.coarse is not None:
+            coarse = picture_tensor(request.coarse)
+            if coarse.shape[-2:] != size:
+                coarse = F.interpolate(coarse, size, mode="bilinear", antialias=True).clamp(0, 1)
+            with torch.no_grad():
+                return self.vae.encode(coarse)
+        if request.latents is None:
+            return None
+        latents = torch.from_numpy(np.array(request.latents, dtype=np.float32))
+        wanted = (self.flow.config.channels, size[0] // STRIDE, size[1] // STRIDE)
+        if tuple(latents.shape) != wanted or not torch.isfinite(latents).all():
+            raise ConfigError(
+                f"latents is {tuple(latents.shape)}, permitted: {wanted}, all of them finite"
+            )
+        return latents[None]
