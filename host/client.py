@@ -92,6 +92,10 @@ class HostClient:
         reply = self.request(Message("quality", {}, arrays), "quality")
         return {key: reply.meta.get(key) for key in ("psnr_db", "ms_ssim", "ms_ssim_scales")}
 
+    def load(self, roles: list[str]) -> dict[str, str]:
+        """Load the models of ``roles``; their names."""
+        return self.request(Message("load", {"roles": roles}), "loaded").value("names", dict)
+
     def caption(self, image: np.ndarray) -> str:
         """uint8 (H, W, 3) → what the captioner says of it."""
         return self.request(Message("caption", {}, {"image": image}), "caption").value("text", str)

@@ -8,7 +8,7 @@ no embedded caption) says so when it is asked.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -21,7 +21,7 @@ from models.roles import (
     SceneReader,
     TextSimilarity,
 )
-from semcom_blocks.errors import ConfigError, ModelError
+from semcom_blocks.errors import ConfigError, ModelError, require_choice
 
 EMBEDDED = "embedded"
 CANNY = "canny"
@@ -37,6 +37,9 @@ _EMBEDDED = {
     "judge": ("models.contrastive", "ContrastiveJudge"),
     "similarity": ("models.contrastive", "ContrastiveSimilarity"),
 }
+
+
+ROLES = ("captioner", "edges", "edge_codec", "generator", "reader", "judges", "similarity")
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,15 @@ class Models:
 
     choice: TierChoice = field(default_factory=TierChoice)
     _made: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def load(self, roles: Sequence[str]) -> dict[str, str]:
+        """Load ``roles`` now; returns their models' names. Raises what is missing."""
+        names = {}
+        for role in roles:
+            require_choice("role", role, ROLES)
+            made = getattr(self, role)()
+            names[role] = ", ".join(m.name for m in (made if isinstance(made, tuple) else (made,)))
+        return names
 
     def captioner(self) -> Captioner:
         """Picture → words."""

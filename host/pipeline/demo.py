@@ -3,6 +3,9 @@
 
 original ─ host ─ radio tx ─ software channel ─ radio rx ─ host ─ picture
                                   └─ ACKs by ZMQ ─┘
+
+With Plutos or USRPs, real or virtual, the radios and the air between them take the software
+channel's place.
 """
 
 from __future__ import annotations
@@ -13,15 +16,14 @@ from pathlib import Path
 from host.config import RunConfig
 from host.images import LoadedImage
 from host.pipeline.decode import measure, receive_picture
-from host.pipeline.exchange import Exchange, carry
+from host.pipeline.exchange import JOB_IDS, Exchange, carry
 from host.pipeline.outcome import Outcome, Stopwatch
 from host.pipeline.progress import Progress
-from host.pipeline.semantics import decompose
+from host.pipeline.semantics import decompose, roles_of
 from host.pipeline.session import Session
 from host.supervise import free_ports
 from host.versions import own_versions
 
-JOB_IDS = 1 << 16
 # What a clean channel of unknown SNR is encoded for: good links at short range.
 UNKNOWN_SNR_DB = 20.0
 
@@ -67,10 +69,12 @@ def run_demo(
     with Session(placed, host_endpoint=host_endpoint, threads=threads, log_dir=log_dir) as session:
         progress.stage("set-up")
         with watch.stage("setup"):
+            session.open_air()
             host = session.open_host()
             sink = session.open_receiver(spawn=not attach)
             source = session.open_sender(spawn=not attach, repeatable=True)
             pong = session.wait_ready()
+            host.load(roles_of(run, sends=True, draws=True, judges=True))
         progress.stage("encode")
         with watch.stage("encode"):
             sent = decompose(host, run, original, prompt)
@@ -78,8 +82,14 @@ def run_demo(
         progress.stage("air")
         with watch.stage("air"):
             exchange = Exchange(outcome.job_id)
-            source.transmit(outcome.job_id, sent.prompt, sent.for_radio())
-            carry(exchange, source, sink, session.alive, progress)
+
+            def submit(job_id: int) -> None:
+                source.transmit(job_id, sent.prompt, sent.for_radio())
+
+            submit(outcome.job_id)
+            kept = list(session.keepers.values())
+            carry(exchange, source, sink, session.alive, progress, kept, submit)
+            outcome.job_id, outcome.devices = exchange.job_id, session.device_counters()
             if run.recording.path is not None:
                 session.end_sender() if run.recording.side == "tx" else session.end_receiver()
         outcome.transmission, outcome.reception = exchange.transmission, exchange.reception

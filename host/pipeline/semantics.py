@@ -51,6 +51,23 @@ class Semantics:
         return sum(len(stream.symbols) for stream in self.streams.values())
 
 
+def roles_of(run: RunConfig, *, sends: bool, draws: bool, judges: bool) -> list[str]:
+    """The models that a run needs at its ends, so that they are loaded before the air."""
+    wanted = run.generation
+    if not wanted.enabled:
+        return []
+    roles = []
+    if sends and run.prompt is None:
+        roles.append("captioner")
+    if sends and wanted.edges:
+        roles.append("edges")
+    if wanted.edges:
+        roles.append("edge_codec")
+    if draws:
+        roles.append("generator")
+    return [*roles, "judges", "reader"] if judges else roles
+
+
 def prompt_of(host: HostClient, run: RunConfig, original: LoadedImage, given: str) -> str:
     """The words to send: the user's, else the captioner's, else ``given``.
 

@@ -11,7 +11,7 @@ from host.pipeline.demo import job_id_of
 from host.pipeline.exchange import Exchange, carry
 from host.pipeline.outcome import Outcome, Stopwatch
 from host.pipeline.progress import Progress
-from host.pipeline.semantics import decompose
+from host.pipeline.semantics import decompose, roles_of
 from host.pipeline.session import Session
 from host.versions import own_versions
 
@@ -35,6 +35,7 @@ def run_send(
             host = session.open_host()
             source = session.open_sender(repeatable=not run.radio.is_sim)
             pong = session.wait_ready()
+            host.load(roles_of(run, sends=True, draws=False, judges=False))
         progress.stage("encode")
         with watch.stage("encode"):
             sent = decompose(host, run, original, prompt)
@@ -42,8 +43,14 @@ def run_send(
         progress.stage("air")
         with watch.stage("air"):
             exchange = Exchange(outcome.job_id)
-            source.transmit(outcome.job_id, sent.prompt, sent.for_radio())
-            carry(exchange, source, None, session.alive, progress)
+
+            def submit(job_id: int) -> None:
+                source.transmit(job_id, sent.prompt, sent.for_radio())
+
+            submit(outcome.job_id)
+            kept = list(session.keepers.values())
+            carry(exchange, source, None, session.alive, progress, kept, submit)
+            outcome.job_id, outcome.devices = exchange.job_id, session.device_counters()
             session.end_sender()
         outcome.transmission = exchange.transmission
         outcome.versions = {**own_versions(), "host": pong["versions"]}

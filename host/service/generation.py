@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the service does around the generator: words, edges, pictures, scores.
 
+    load        {roles}                                     → loaded {names}
     caption     {} [image u8 (H,W,3)]                       → caption {text, confidence}
     edge_encode {} [image u8 (H,W,3)]                       → edge_code {codec, width, height}
                                                               [bits u8 (n,), edges u8 (H,W)]
@@ -38,12 +39,18 @@ class GenerationHandlers:
     def __init__(self, models: Models) -> None:
         self._models = models
         self.by_kind: dict[str, Callable[[Message, Tell], Message]] = {
+            "load": self._load,
             "caption": self._caption,
             "edge_encode": self._edge_encode,
             "edge_decode": self._edge_decode,
             "generate": self._generate,
             "judge": self._judge,
         }
+
+    def _load(self, request: Message, tell: Tell) -> Message:
+        """Load what a run will need: what is missing is said before anything is on the air."""
+        names = self._models.load(tuple(map(str, request.value("roles", list))))
+        return Message("loaded", {"names": names})
 
     def _caption(self, request: Message, tell: Tell) -> Message:
         found = self._models.captioner().caption(picture(request, "image"))
