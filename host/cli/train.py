@@ -15,6 +15,7 @@ MODELS = {
     "judge": "host.train.judge",
     "vae": "host.train.vae",
     "flow": "host.train.flow",
+    "control": "host.train.control",
 }
 
 
