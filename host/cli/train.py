@@ -13,6 +13,7 @@ MODELS = {
     "edge-codec": "host.train.edge_codec",
     "captioner": "host.train.captioner",
     "judge": "host.train.judge",
+    "contrastive": "host.train.contrastive",
     "vae": "host.train.vae",
     "flow": "host.train.flow",
     "control": "host.train.control",
