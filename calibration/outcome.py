@@ -110,7 +110,10 @@ class Outcome:
         return made
 
     def report(self) -> dict[str, Any]:
-        """Everything but the curves, for JSON."""
+        """Everything but the curves, for JSON: what is not finite is ``None``."""
+        return _plain(self._report())
+
+    def _report(self) -> dict[str, Any]:
         document: dict[str, Any] = {
             "kind": self.kind,
             "serial": self.serial,
@@ -141,6 +144,17 @@ class Outcome:
         if self.floor is not None:
             document["floor"] = dataclasses.asdict(self.floor)
         return document
+
+
+def _plain(value: Any) -> Any:
+    """Python's own numbers, rounded to what is meant, in the same nesting."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (float, np.floating)):
+        return round(float(value), 9) if np.isfinite(value) else None
+    return value
 
 
 def _dbfs(value: complex) -> float:

@@ -103,7 +103,7 @@ def update(path: Path, serial: str, kind: str, sections: Sections, created: date
     _checked(tomllib.loads(text), str(path))  # what is written can be read
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_atomic(path, text.encode())
+        write_atomic(path, text.encode())
     except OSError as error:
         raise ConfigError(f"profile {path} cannot be written: {error.strerror}") from None
 
@@ -169,7 +169,7 @@ def _section(name: str, section: str, values: Any) -> dict[str, Any]:
     return dict(values)
 
 
-def _write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes) -> None:
     """``path`` holds all of the old or all of the new, even after a kill."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

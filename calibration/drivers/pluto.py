@@ -15,6 +15,8 @@ import numpy as np
 from calibration.drivers.base import Limits
 from semcom_blocks.errors import ConfigError, RadioError, require_range
 
+#: What the chip can, with the filter that pyadi-iio loads for low rates.
+RATE_RANGE_HZ = (521e3, 61.44e6)
 #: Converter codes: 12 bits received, 16 bits handed over of which the radio uses the upper 12.
 RX_FULL_SCALE = 2048.0
 TX_FULL_SCALE = 32767.0
@@ -62,6 +64,7 @@ class Pluto:
             self._sdr._rxadc.set_kernel_buffers_count(KERNEL_BUFFERS)
 
     def tune(self, rate_hz: float, tx_lo_hz: float, rx_lo_hz: float) -> tuple[float, float, float]:
+        require_range(f"{self.name}: rate_hz", rate_hz, *RATE_RANGE_HZ)
         for name, value in (("tx_lo_hz", tx_lo_hz), ("rx_lo_hz", rx_lo_hz)):
             require_range(f"{self.name}: {name}", value, *self.limits.lo_hz)
         sdr = self._sdr

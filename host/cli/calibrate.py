@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
-import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -26,7 +25,6 @@ from host.cli.parser import positive
 from host.supervise import Supervisor, radio_python
 from host.supervise.environment import REPO_ROOT, child_environment
 from host.supervise.ports import free_ports
-from models.weights_io import write_atomic
 from semcom_blocks.errors import ConfigError
 
 KINDS = ("pluto", "usrp")
@@ -80,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Calibrate; 0 if every step asked for was taken."""
     from host.report.calibration import draw
+    from host.report.document import to_json
     from host.report.files import output_folder
 
     only = parse(args.only)
@@ -91,15 +90,14 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"reference is {args.reference!a}, permitted: another radio")
     settings = Settings(args.rate_hz, args.center_freq_hz)
     with output_folder(args.profiles or PROFILES) as folder, Display() as display:
+        outcome = measure(specs, settings, steps, display, required=only or ())
         if only is None and args.reference is None:
             display.note(f"without --reference no {' and no '.join(NEED_REFERENCE)} error")
-        outcome = measure(specs, settings, steps, display, required=only or ())
         path = profile.path_of(folder, outcome.serial)
         profile.update(path, outcome.serial, outcome.kind, outcome.sections(), now())
-        write_atomic(path.with_suffix(".png"), draw(outcome))
+        profile.write_atomic(path.with_suffix(".png"), draw(outcome))
     if args.json:
-        document = {**outcome.report(), "profile_path": str(path)}
-        sys.stdout.write(json.dumps(document, indent=2, allow_nan=False, default=float) + "\n")
+        sys.stdout.write(to_json({**outcome.report(), "profile_path": str(path)}))
     else:
         from rich.console import Console
         from rich.text import Text
@@ -145,7 +143,7 @@ def open_radios(specs: list[str]) -> Iterator[list[Radio]]:
     with contextlib.ExitStack() as stack:
         crew: Supervisor | None = None
         radios: list[Radio] = []
-        for number, spec in enumerate(specs):
+        for role, spec in zip(("usrp", "reference usrp"), specs, strict=False):
             kind, address = check_spec(spec)
             if kind == "pluto":
                 from calibration.drivers.pluto import Pluto
@@ -155,7 +153,7 @@ def open_radios(specs: list[str]) -> Iterator[list[Radio]]:
                 if crew is None:
                     logs = stack.enter_context(tempfile.TemporaryDirectory(prefix="semcom-"))
                     crew = stack.enter_context(Supervisor(Path(logs)))
-                radio = _open_usrp(crew, f"usrp {number}", address)
+                radio = _open_usrp(crew, role, address)
             stack.callback(radio.close)
             radios.append(radio)
         yield radios

@@ -7,7 +7,11 @@ import argparse
 
 from host.cli.models import add_models, run
 
-MODELS = {"jscc": "host.evaluate.jscc", "link": "host.evaluate.link"}
+MODELS = {
+    "calibration": "host.evaluate.calibration",
+    "jscc": "host.evaluate.jscc",
+    "link": "host.evaluate.link",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -64,15 +64,18 @@ class Usrp:
         import uhd
 
         self._uhd = uhd
-        with _named("no USRP there"):
+        with _named(f"no USRP at {args!a:.80}"):
             found = list(uhd.find(args))
             if not found:
-                raise RadioError("no USRP there (no such device found)")
+                raise RadioError(
+                    f"no USRP at {args!a:.80}, permitted: arguments that uhd_find_devices shows"
+                )
             self._serial = found[0].to_dict().get("serial", "") if len(found) == 1 else ""
             self._radio = uhd.usrp.MultiUSRP(args)
-            stream = uhd.usrp.StreamArgs("fc32", "sc16")
-            stream.channels = [0]
-            self._stream_args = stream
+            self._stream_args = uhd.usrp.StreamArgs("fc32", "sc16")
+            self._stream_args.channels = [0]
+            # A moment without samples must not end an endless burst.
+            self._stream_args.args = uhd.types.DeviceAddr("underflow_policy=next_packet")
         self._rx = self._tx = None
         self._player: threading.Thread | None = None
         self._stop = threading.Event()
