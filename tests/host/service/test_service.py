@@ -49,7 +49,7 @@ def test_equal_pictures_have_no_finite_psnr(client):
 
 
 BAD_REQUESTS = [
-    (Message("dance"), WireError, "permitted: encode, decode, quality, caption"),
+    (Message("dance"), WireError, "permitted: encode, decode, quality, load"),
     (Message("encode"), WireError, "image is missing"),
     (Message("encode", {"rate": "1/6", "snr_db": 1}, {"image": PHOTO[0]}), WireError, "2 axes"),
     (
