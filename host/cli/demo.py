@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_link(parser)
     options.add_level(parser)
     options.add_front(parser, "tx", "rx")
+    options.add_air(parser)
     options.add_network(parser, "source", "sink")
     options.add_common(parser)
     parser.add_argument(

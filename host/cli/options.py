@@ -199,6 +199,15 @@ def add_front(parser: argparse.ArgumentParser, *sides: str) -> None:
     )
 
 
+def add_air(parser: argparse.ArgumentParser) -> None:
+    """The virtual radios that a bare ``pluto`` or ``usrp`` stands for."""
+    group = parser.add_argument_group("virtual radios")
+    add_field(
+        group, "--clock-ppm", "radio.clock_ppm", "error of the sender's crystal, and as much back"
+    )
+    add_field(group, "--air-clock", "radio.air_clock", "virtual loses nothing on a busy machine")
+
+
 def add_network(parser: argparse.ArgumentParser, *flags: str) -> None:
     """Addresses and ports.
 

@@ -94,6 +94,7 @@ class AirSettings(Frozen):
     seed: int = Field(0, ge=0, le=2**31 - 1)
     control: str | None = "tcp://127.0.0.1:*"
     grace_s: float = Field(AirConfig.grace_s, ge=0, le=60)
+    speed: float | None = Field(None, ge=0.01, le=1e6)
     devices: list[DeviceTable] = Field(min_length=1, max_length=MAX_DEVICES)
     # Absent joins every device to every other one.
     paths: list[PathTable] | None = None

@@ -128,6 +128,9 @@ class RadioConfig(Frozen):
     buffer_samples: int | None = Field(None, ge=256, le=2**26)
     kernel_buffers: int = Field(4, ge=2, le=64)
     profile: str | None = Field(None, max_length=4096, description="a file, a folder or none")
+    # Of the two virtual radios that the demo starts for a bare kind: one this fast, one as slow.
+    clock_ppm: float = Field(10.0, ge=-100, le=100)
+    air_clock: Literal["virtual", "real"] = "virtual"
 
     @model_validator(mode="after")
     def _known_radio(self) -> RadioConfig:

@@ -69,8 +69,8 @@ def run_demo(
     with Session(placed, host_endpoint=host_endpoint, threads=threads, log_dir=log_dir) as session:
         progress.stage("set-up")
         with watch.stage("setup"):
-            session.open_air()
             host = session.open_host()
+            session.open_air()
             sink = session.open_receiver(spawn=not attach)
             source = session.open_sender(spawn=not attach, repeatable=True)
             pong = session.wait_ready()

@@ -8,15 +8,17 @@ receiver            frame … (one per frame found) → received
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from host.pipeline.keeper import Keeper
 from host.pipeline.ports import SinkPort, SourcePort, poll
 from host.pipeline.progress import Progress
 from host.pipeline.records import FrameLog, Reception, Transmission
 from semcom_blocks.errors import LinkError, PeerError
 from semcom_blocks.wire import Message
 
+JOB_IDS = 1 << 16
 # Longest time without any event of the job; ARQ pauses are far shorter.
 STALL_MAX_S = 30.0
 # After the sender is done the receiver waits for stragglers before it delivers.
@@ -33,8 +35,18 @@ class Exchange:
     frames: FrameLog = field(default_factory=FrameLog)
     transmission: Transmission | None = None
     reception: Reception | None = None
+    begun: int = 1
 
     def __post_init__(self) -> None:
+        self._begin()
+
+    def begin_again(self, job_id: int) -> None:
+        """A radio was lost on the way: the job starts over under another number."""
+        self.job_id, self.begun = job_id, self.begun + 1
+        self.frames, self.transmission, self.reception = FrameLog(), None, None
+        self._begin()
+
+    def _begin(self) -> None:
         self._event_at = self.clock()
         self._done_at: float | None = None
         self._frames_total = 0
@@ -64,7 +76,8 @@ class Exchange:
 
     def from_receiver(self, message: Message) -> None:
         """Take one message of the Semantic Sink."""
-        if message.meta.get("job_id") != self.job_id and message.kind == "received":
+        other = message.meta.get("job_id") != self.job_id
+        if other and (message.kind == "received" or self.begun > 1):
             return
         self._event_at = self.clock()
         if message.kind == "frame":
@@ -72,12 +85,15 @@ class Exchange:
         elif message.kind == "received":
             self.reception = Reception.of(message)
 
+    def complete(self, needs_reception: bool) -> bool:
+        """Whether both sides have said all that there is to say."""
+        return self._sender_done and (self.reception is not None or not needs_reception)
+
     def over(self, needs_reception: bool) -> bool:
         """Whether nothing more is to come, or not within the grace that it is given."""
         if self.transmission is None or self._done_at is None:
             return False
-        complete = self.reception is not None or not needs_reception
-        if complete and self._sender_done:
+        if self.complete(needs_reception):
             return True
         gave_up = self.transmission.delivered is False
         grace_s = GAVE_UP_GRACE_S if gave_up else RECEIVED_GRACE_S
@@ -99,23 +115,38 @@ def carry(
     sink: SinkPort | None,
     alive: Callable[[], None],
     progress: Progress,
+    keepers: Sequence[Keeper] = (),
+    submit: Callable[[int], None] | None = None,
 ) -> None:
     """Run ``exchange`` to its end. The job must have been handed to ``source`` already.
 
-    Without a ``sink`` (the receiver is elsewhere) the sender's word ends it.
+    Without a ``sink`` (the receiver is elsewhere) the sender's word ends it.  Where a radio of
+    ``keepers`` was lost meanwhile, it is waited for, and ``submit`` hands the job over once
+    more under the number that it is given.
     """
     ports = [source] if sink is None else [source, sink]
     for port in ports:  # encoding a picture may have taken longer than a radio may be silent
         port.renew()
-    while not exchange.over(needs_reception=sink is not None):
+    needs_reception = sink is not None
+    kept = {keeper.port for keeper in keepers}
+    while True:
+        down = any(keeper.down for keeper in keepers)
+        if exchange.complete(needs_reception) or (not down and exchange.over(needs_reception)):
+            return
         alive()
+        if any([keeper.recovered() for keeper in keepers]) and submit is not None:
+            progress.note(f"radio is back, job {exchange.job_id} starts over")
+            exchange.begin_again((exchange.job_id + 1) % JOB_IDS)
+            submit(exchange.job_id)
         source.ping()
         for port in ports:
-            port.check()
+            if port not in kept:
+                port.check()
         poll(ports)
         for message in source.arrived():
             exchange.from_sender(message, progress)
         if sink is not None:
             for message in sink.arrived():
                 exchange.from_receiver(message)
-        exchange.check_stall()
+        if not down:
+            exchange.check_stall()

@@ -62,6 +62,8 @@ class Outcome:
     quality: dict[str, Any] | None = None
     ideal: dict[str, Any] | None = None
     replay: dict[str, Any] | None = None
+    # What each radio counted about its device, by role.
+    devices: dict[str, dict[str, int]] = field(default_factory=dict)
     timing_s: dict[str, float] = field(default_factory=dict)
     versions: dict[str, Any] = field(default_factory=dict)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,6 +32,7 @@ class RadioPort:
         self.name = name
         self.status: dict[str, Any] = {}
         self._messages = MessageSocket(socket)
+        self._kept: deque[Message] = deque()
         self._clock = clock
         self._heard = clock()
 
@@ -41,25 +43,38 @@ class RadioPort:
 
     def arrived(self) -> Iterator[Message]:
         """Everything that has arrived; heartbeats are noted and not passed on."""
-        while True:
-            message = self._messages.receive(0)
-            if message is None:
-                return
+        while self._kept or self.listen():
+            yield self._kept.popleft()
+
+    def listen(self) -> bool:
+        """Take in what has arrived, for :meth:`arrived`; returns whether anything is there."""
+        while (message := self._messages.receive(0)) is not None:
             self._heard = self._clock()
             if message.kind == "status":
                 self.status = message.meta
             else:
-                yield message
+                self._kept.append(message)
+        return bool(self._kept)
 
     def renew(self) -> None:
         """Count silence from now on: nobody listened before."""
         self._heard = self._clock()
 
+    def forget(self) -> None:
+        """The radio's process is gone: what it said of itself no longer counts."""
+        self.listen()
+        self.status = {}
+        self.renew()
+
+    @property
+    def silent_s(self) -> float:
+        """How long nothing came."""
+        return self._clock() - self._heard
+
     def check(self) -> None:
         """``PeerError`` if the radio has been silent for too long."""
-        silent_s = self._clock() - self._heard
-        if silent_s > SILENCE_MAX_S:
-            raise PeerError(f"{self.name} does not answer for {silent_s:.0f} s")
+        if self.silent_s > SILENCE_MAX_S:
+            raise PeerError(f"{self.name} does not answer for {self.silent_s:.0f} s")
 
     def close(self) -> None:
         """Close the socket; what is queued is dropped."""

@@ -31,6 +31,7 @@ def start_radio(
     work_dir: Path,
     *,
     repeatable: bool = False,
+    watched: bool = True,
 ) -> Child:
     """The radio process of one side, its configuration as a JSON file in ``work_dir``."""
     python = radio_python()
@@ -39,4 +40,4 @@ def start_radio(
     config.write_text(json.dumps(job, allow_nan=False), encoding="utf-8")
     argv = [python, "-m", "semcom_blocks.radio", role, "--config", str(config)]
     environment = child_environment(threads=RADIO_THREADS, user_site=False)
-    return crew.start(f"radio {role}", argv, environment)
+    return crew.start(f"radio {role}", argv, environment, watched)

@@ -7,13 +7,16 @@ import contextlib
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 import zmq
 
 from host.client import HostClient
 from host.config import Endpoints, RunConfig
-from host.pipeline.ports import SinkPort, SourcePort, wait_ready
+from host.pipeline.keeper import Keeper
+from host.pipeline.ports import RadioPort, SinkPort, SourcePort, wait_ready
 from host.pipeline.processes import start_host, start_radio
+from host.pipeline.virtual_air import start_air
 from host.service.__main__ import default_threads
 from host.supervise import Child, Supervisor, free_ports
 
@@ -45,6 +48,7 @@ class Session:
         self._log_dir = log_dir
         self._sender: Child | None = None
         self._receiver: Child | None = None
+        self.keepers: dict[str, Keeper] = {}
 
     def __enter__(self) -> Session:
         with contextlib.ExitStack() as stack:
@@ -67,8 +71,15 @@ class Session:
         self._stack.close()
 
     def alive(self) -> None:
-        """Raise the named error of a process that died."""
+        """Raise the named error of a process that died, unless it can be started again."""
         self.crew.check()
+        for keeper in self.keepers.values():
+            keeper.turn()
+
+    def open_air(self) -> None:
+        """Start the virtual radios that a bare kind stands for, and use them from now on."""
+        if self.run.radio.wants_air:
+            self.run = start_air(self.crew, self.run, self.work_dir)
 
     def open_host(self) -> HostClient:
         """Start the model service, or use the one that was named; connect to it."""
@@ -81,29 +92,50 @@ class Session:
 
     def open_sender(self, spawn: bool = True, repeatable: bool = False) -> SourcePort:
         """Start the sending radio (or expect it to run) and connect to its source."""
-        if spawn:
-            self._sender = start_radio(
-                self.crew, "tx", self.run, self.work_dir, repeatable=repeatable
-            )
         self.source = SourcePort(self._context, Endpoints.of(self.run.network, "tx").source)
+        if spawn:
+            self._sender = self._start("tx", self.source, repeatable)
         return self.source
 
     def open_receiver(self, spawn: bool = True) -> SinkPort:
         """Start the receiving radio (or expect it to run) and connect to its sink."""
-        if spawn:
-            self._receiver = start_radio(self.crew, "rx", self.run, self.work_dir)
         self.sink = SinkPort(self._context, Endpoints.of(self.run.network, "rx").sink)
+        if spawn:
+            self._receiver = self._start("rx", self.sink)
         return self.sink
+
+    def _start(
+        self, role: Literal["tx", "rx"], port: RadioPort, repeatable: bool = False
+    ) -> Child | None:
+        """Start a radio; one with a device that may be lost gets a keeper."""
+        if not self.run.radio.is_hardware:
+            return start_radio(self.crew, role, self.run, self.work_dir, repeatable=repeatable)
+
+        def start() -> Child:
+            # Two runs of a process must not send under the same session: see radio_job.
+            return start_radio(self.crew, role, self.run, self.work_dir, watched=False)
+
+        self.keepers[role] = Keeper(self.crew, port, start)
+        return None
+
+    def device_counters(self) -> dict[str, dict[str, int]]:
+        """What each kept radio counted about its device."""
+        return {role: keeper.counters() for role, keeper in self.keepers.items()}
 
     def end_sender(self) -> None:
         """End the sending radio in order: a recording gets its name only then."""
-        child, self._sender = self._sender, None
+        child, self._sender = self._sender or self._kept("tx"), None
         self._end(child)
 
     def end_receiver(self) -> None:
         """The same with the receiving radio."""
-        child, self._receiver = self._receiver, None
+        child, self._receiver = self._receiver or self._kept("rx"), None
         self._end(child)
+
+    def _kept(self, role: str) -> Child | None:
+        """A radio's process that from now on nobody starts again."""
+        keeper = self.keepers.pop(role, None)
+        return None if keeper is None else keeper.child
 
     def _end(self, child: Child | None) -> None:
         if child is None:

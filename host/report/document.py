@@ -112,6 +112,7 @@ def _link(outcome: Outcome) -> dict[str, Any]:
         "feedback": run.link.feedback if sent else None,
         "round_trip_s": sent.round_trip_s if sent else None,
         "symbols_erased": stream.erased if stream else None,
+        "devices": outcome.devices,
     }
 
 

@@ -52,12 +52,17 @@ class Child:
     """A process in a session of its own, its output in a log file."""
 
     def __init__(
-        self, name: str, argv: Sequence[str], environment: Mapping[str, str], log: Path
+        self,
+        name: str,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        append: bool = False,
     ) -> None:
         self.name = name
         self.log = log
         parent = os.getpid()
-        with log.open("wb") as output:
+        with log.open("ab" if append else "wb") as output:
             self._process = subprocess.Popen(
                 list(argv),
                 stdin=subprocess.DEVNULL,
@@ -77,10 +82,14 @@ class Child:
     def poll(self) -> Exit | None:
         """``None`` while it runs, else how it ended."""
         code = self._process.poll()
-        return None if code is None else Exit(code, self.last_line())
+        return None if code is None else Exit(code, self.last_line(code == NAMED_ERROR_EXIT))
 
-    def last_line(self) -> str:
-        """The last non-empty line of its log, printable, shortened."""
+    def last_line(self, named: bool = False) -> str:
+        """The last non-empty line of its log, printable, shortened.
+
+        ``named``: the last one that words a named error, if there is any: a driver's threads
+        may speak after it.
+        """
         try:
             with self.log.open("rb") as file:
                 file.seek(0, os.SEEK_END)
@@ -89,7 +98,8 @@ class Child:
         except OSError:
             return ""
         lines = [line.strip() for line in tail.splitlines() if line.strip()]
-        line = lines[-1] if lines else ""
+        errors = [line for line in lines if line.startswith(ERROR_PREFIX)] if named else []
+        line = (errors or lines or [""])[-1]
         return "".join(c if c.isprintable() else "?" for c in line)[:LINE_CHARS_MAX]
 
     def unended(self) -> Exit:

@@ -30,27 +30,56 @@ class Supervisor:
     def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir
         self._children: list[Child] = []
+        self._unwatched: set[Child] = set()
+        self._bases: list[Child] = []
+        self._names: set[str] = set()
 
-    def start(self, name: str, argv: Sequence[str], environment: Mapping[str, str]) -> Child:
-        """Start ``argv`` as child ``name``; its output goes to ``NAME.log``."""
+    def start(
+        self,
+        name: str,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        watched: bool = True,
+        base: bool = False,
+    ) -> Child:
+        """Start ``argv`` as child ``name``; its output goes to the end of ``NAME.log``.
+
+        ``watched``: its end is an error of :meth:`check`; else the caller looks after it.
+        ``base``: the others stand on it, so it is ended after them.
+        """
         log = self._log_dir / f"{name.replace(' ', '-')}.log"
-        child = Child(name, argv, environment, log)
+        child = Child(name, argv, environment, log, append=name in self._names)
+        self._names.add(name)
         self._children.append(child)
+        if not watched:
+            self._unwatched.add(child)
+        if base:
+            self._bases.append(child)
         _log.info("started %s (pid %d)", name, child.pid)
         return child
 
     def check(self) -> None:
         """Raise the named error of the first child that ended uninvited."""
         for child in self._children:
-            end = child.poll()
+            end = None if child in self._unwatched else child.poll()
             if end is not None:
                 raise child.failure(end)
 
     def stop(self, child: Child) -> Exit | None:
         """End one child in order; it is no longer watched."""
+        self._forget(child)
+        return _end([child]).get(child)
+
+    def kill(self, child: Child) -> None:
+        """End one child at once: it hangs, or is over already."""
+        self._forget(child)
+        child.signal(signal.SIGKILL)
+        child.wait(KILL_WAIT_S)
+
+    def _forget(self, child: Child) -> None:
+        self._unwatched.discard(child)
         if child in self._children:
             self._children.remove(child)
-        return _end([child]).get(child)
 
     def __enter__(self) -> Supervisor:
         return self
@@ -62,7 +91,8 @@ class Supervisor:
         trace: TracebackType | None,
     ) -> None:
         children, self._children = self._children, []
-        _end(children)
+        _end([child for child in children if child not in self._bases])
+        _end([child for child in children if child in self._bases])
 
 
 def _end(children: Sequence[Child]) -> dict[Child, Exit | None]:
