@@ -6,7 +6,8 @@ extension: other programs show the label and leave the rest.
 """
 
 import math
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -108,6 +109,23 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "seq": (int,),
     **dict.fromkeys(MEASURED, (int, float)),
 }
+
+
+def without_echoes(notes: Sequence[FrameNote]) -> list[FrameNote]:
+    """``notes`` in order of place, without bad headers inside frames that were read.
+
+    A receiver that looks for a later preamble within a frame takes chance for one now and then.
+    """
+    ordered = sorted(notes, key=lambda note: note.sample_start)
+    read = [note for note in ordered if note.header_ok]
+    starts = [note.sample_start for note in read]
+
+    def stands(note: FrameNote) -> bool:
+        index = bisect_left(starts, note.sample_start + note.sample_count) - 1
+        before = read[index] if index >= 0 else None
+        return before is None or before.sample_start + before.sample_count <= note.sample_start
+
+    return [note for note in ordered if note.header_ok or stands(note)]
 
 
 def preamble_start(window_start: int, numerology: Numerology) -> int:

@@ -22,7 +22,7 @@ import numpy as np
 
 from semcom_blocks import __version__, sigmf
 from semcom_blocks.errors import RadioError, require_range
-from semcom_blocks.recording.notes import EXTENSION, NAMESPACE, FrameNote
+from semcom_blocks.recording.notes import EXTENSION, NAMESPACE, FrameNote, without_echoes
 
 logger = logging.getLogger(__name__)
 
@@ -177,8 +177,7 @@ class RecordingWriter:
     def _document(self) -> dict[str, Any]:
         about = self.about
         # What the filters of a sender hold back, or the limit cut off, is not there.
-        notes = [n for n in self._notes if n.sample_start + n.sample_count <= self.samples]
-        notes.sort(key=lambda n: n.sample_start)
+        there = [n for n in self._notes if n.sample_start + n.sample_count <= self.samples]
         own = {"samples": self.samples, **about.extra}
         if self._not_noted:
             own["frames_not_noted"] = self._not_noted
@@ -199,7 +198,7 @@ class RecordingWriter:
         return {
             "global": fields,
             "captures": captures,
-            "annotations": [note.to_annotation() for note in notes],
+            "annotations": [note.to_annotation() for note in without_echoes(there)],
         }
 
     def _check_room(self) -> None:

@@ -13,7 +13,7 @@ from semcom_blocks.phy.modulator import modulate
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.sync import FrameSync
 from semcom_blocks.recording import FrameNote
-from semcom_blocks.recording.notes import bad_header, preamble_start
+from semcom_blocks.recording.notes import bad_header, preamble_start, without_echoes
 
 MEASURED = {"snr_db": 12.5, "cfo_hz": -300.0, "sro_ppm": 2.0, "evm_db": -12.0, "power_dbfs": -3.0}
 HEADER = FrameHeader(5, 300, digital_bytes=40, analog_symbols=500, stream_id=1)
@@ -76,3 +76,11 @@ def test_what_a_side_cannot_know_is_left_out():
 def test_annotations_of_others_are_no_notes(changes):
     annotation = FrameNote.of(HEADER, Numerology(), 1000, MEASURED).to_annotation()
     assert FrameNote.from_annotation(annotation | changes) is None
+
+
+def test_a_bad_header_inside_a_frame_that_was_read_is_chance():
+    frame, later = FrameNote(1000, 500, seq=1), FrameNote(3000, 500, seq=2)
+    bad = [FrameNote(start, 200, header_ok=False) for start in (700, 801, 1200, 1499, 1500, 2900)]
+    kept = without_echoes([later, *bad, frame])
+    assert [note.sample_start for note in kept] == [700, 1000, 1500, 3000]
+    assert without_echoes(bad) == bad
