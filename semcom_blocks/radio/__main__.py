@@ -8,16 +8,20 @@ started it restarts it.
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
-from semcom_blocks.errors import ConfigError, SemcomError
+from semcom_blocks.errors import ConfigError, RadioError, SemcomError
 from semcom_blocks.radio.job import ROLES, RadioJob
 
 #: How often the radio is looked at.
 WATCH_S = 0.1
+#: How long a driver may take to stop: less than whoever sent SIGTERM waits before it kills.
+STOP_MAX_S = 2.5
 
 
 def run(role: str, config: Path) -> None:
@@ -35,10 +39,25 @@ def run(role: str, config: Path) -> None:
     top.start()
     while not stop.wait(WATCH_S) and top.failed is None:
         pass
-    top.stop()
-    top.wait()
-    if top.failed is not None:
-        raise top.failed
+    failed = top.failed
+    ended = _end(top)
+    if failed is not None:
+        raise failed
+    if not ended:
+        raise RadioError(f"{job.radio} does not stop within {STOP_MAX_S:g} s")
+
+
+def _end(top: Any) -> bool:
+    """Stop the flowgraph; False if a driver hangs, which only the end of the process ends."""
+
+    def end() -> None:
+        top.stop()
+        top.wait()
+
+    thread = threading.Thread(target=end, daemon=True)
+    thread.start()
+    thread.join(STOP_MAX_S)
+    return not thread.is_alive()
 
 
 def main() -> int:
@@ -60,4 +79,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    if status:
+        # A driver that lost its device may hang or abort on its way out, and hide the status.
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)

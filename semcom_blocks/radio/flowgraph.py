@@ -86,7 +86,7 @@ def transmitter(job: RadioJob) -> Flowgraph:
         stream = SoftwareChannelBlock(job.channel)
         top.chain(modulator, stream)
     top.chain(stream, radio)
-    add_recorder(top, job, num, stream)
+    add_recorder(top, job, num, stream, ends.gains_db.get("tx"))
     return top
 
 
@@ -101,7 +101,6 @@ def receiver(job: RadioJob) -> Flowgraph:
     equalizer = Equalizer(num, job.equalizer)
     arq = PromptArqReceiver()
     sink = SemanticSink(job.endpoints.sink, num, link.idle_timeout_s)
-    ends = open_radio(job)
     radio = ends.source()
     top.chain(radio, FiniteGuard(), sync)
     top.message(sync, "frames", demodulator, "frames")
@@ -113,7 +112,7 @@ def receiver(job: RadioJob) -> Flowgraph:
     if link.feedback == "zmq":
         feedback = FeedbackSink(job.endpoints.feedback, job.allow_remote)
         top.message(arq, "ack", feedback, "ack")
-    recorder = add_recorder(top, job, num, radio)
+    recorder = add_recorder(top, job, num, radio, ends.gains_db.get("rx"))
     if recorder is not None:
         top.message(equalizer, "frames", recorder, "frames")
         top.message(sync, "bad", recorder, "bad")

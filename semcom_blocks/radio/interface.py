@@ -32,6 +32,11 @@ class Radio:
         """What the device reports; ``None`` where the job's own rate holds."""
         return None
 
+    @property
+    def gains_db(self) -> dict[str, float]:
+        """Gains of the opened directions, ``tx`` and ``rx``, as they were set."""
+        return {}
+
     def sink(self) -> Any:
         """A block with one complex input stream and the message port ``status``."""
         raise NotImplementedError

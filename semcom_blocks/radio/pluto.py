@@ -68,6 +68,7 @@ class PlutoRadio(Radio):
         self._streams: dict[str, Any] = {}
         self._watched: dict[str, tuple[int, int]] = {}
         self._counters: dict[str, int] = {}
+        self._gains_db: dict[str, float] = {}
         self._gaps: BufferGaps | None = None
         self._front_end: Any = None
         _iio()
@@ -83,6 +84,11 @@ class PlutoRadio(Radio):
     def sample_rate_hz(self) -> float:
         """What the radio reports."""
         return self._rate_hz
+
+    @property
+    def gains_db(self) -> dict[str, float]:
+        """See :class:`~semcom_blocks.radio.interface.Radio`."""
+        return dict(self._gains_db)
 
     def sink(self) -> RadioSink:
         """See :class:`~semcom_blocks.radio.interface.Radio`."""
@@ -102,7 +108,6 @@ class PlutoRadio(Radio):
         # On their way at the end of a job: the kernel's queue, and two buffers above it.
         tail = (front.kernel_buffers + 2) * size
         filler = BurstFiller(tail, -self._profile.tx_offset)
-        filler.set_max_output_buffer(2 * size)
         self._context.set_kernel_buffers(DAC, front.kernel_buffers)
         self._watch("underflows", DAC, UNDERFLOW_BIT)
         device = self._open(
@@ -208,6 +213,7 @@ class PlutoRadio(Radio):
         low, high = _range(self._context.read(channel, "hardwaregain_available"))
         check_value(self._name, gain_db, low, high, what)
         self._context.write(channel, "hardwaregain", f"{gain_db:.6f}")
+        self._gains_db[what.removesuffix("_gain_db")] = gain_db
 
     def _watch(self, name: str, device: str, bit: int) -> None:
         """Count what the status register says; over USB gr-iio needs the only connection."""

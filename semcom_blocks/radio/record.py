@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 WITHOUT_FRONT_END = ("sim", "file")
 
 
-def about(job: RadioJob, numerology: Numerology) -> About:
+def about(job: RadioJob, numerology: Numerology, gain_db: float | None = None) -> About:
     """What a recording of this process's stream says about itself."""
     given = {}
     if job.radio.partition(":")[0] not in WITHOUT_FRONT_END:
-        gain_db = job.front.tx_gain_db if job.role == "tx" else job.front.rx_gain_db
         given = {"frequency_hz": job.front.center_freq_hz, "gain_db": gain_db}
     sizes = asdict(numerology)
     del sizes["sample_rate_hz"]
@@ -38,12 +37,16 @@ def about(job: RadioJob, numerology: Numerology) -> About:
 
 
 def add_recorder(
-    top: "Flowgraph", job: RadioJob, numerology: Numerology, stream: Any
+    top: "Flowgraph",
+    job: RadioJob,
+    numerology: Numerology,
+    stream: Any,
+    gain_db: float | None = None,
 ) -> FrameRecorder | None:
-    """Record the output of ``stream`` if the job asks for it."""
+    """Record the output of ``stream``, which the radio's ``gain_db`` is for, if the job asks."""
     if job.recording is None:
         return None
-    described = about(job, numerology)
+    described = about(job, numerology, gain_db)
     recorder = FrameRecorder(job.recording.path, described, numerology, job.recording.max_bytes)
     top.chain(stream, recorder)
     return recorder

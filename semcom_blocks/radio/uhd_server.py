@@ -40,6 +40,9 @@ COUNT_MAX = 1 << 22
 CHUNK = 1 << 14
 #: Samples thrown away after a change: analog filters and loops settle.
 SETTLE_SAMPLES = 1 << 14
+#: UHD gives a management packet a tenth of a second, which a busy machine may need for itself.
+OPEN_TRIES = 3
+SLOW = "Failure to create rfnoc_graph"
 #: Timed commands start this much later than now; a busy machine gets more with each try.
 LEADS_S = (0.1, 0.3, 1.0)
 PERIODS = 4  # of the waveform received in ``there_and_back``; their mean is taken
@@ -71,7 +74,7 @@ class Usrp:
                     f"no USRP at {args!a:.80}, permitted: arguments that uhd_find_devices shows"
                 )
             self._serial = found[0].to_dict().get("serial", "") if len(found) == 1 else ""
-            self._radio = uhd.usrp.MultiUSRP(args)
+            self._radio = _opened(uhd, args)
             self._stream_args = uhd.usrp.StreamArgs("fc32", "sc16")
             self._stream_args.channels = [0]
             # A moment without samples must not end an endless burst.
@@ -254,6 +257,18 @@ class Usrp:
         while self._tx.recv_async_msg(metadata, POLL_S):
             late |= metadata.event_code != self._uhd.types.TXMetadataEventCode.burst_ack
         return late
+
+
+def _opened(uhd: Any, args: str) -> Any:
+    """The device; tried again where its network was too slow for UHD's time-outs."""
+    for _ in range(OPEN_TRIES - 1):
+        try:
+            return uhd.usrp.MultiUSRP(args)
+        except RuntimeError as error:
+            if SLOW not in str(error):
+                raise
+            _log.warning("opening again: %s", _one_line(error))
+    return uhd.usrp.MultiUSRP(args)
 
 
 def _ends(limits: Any) -> list[float]:

@@ -25,8 +25,6 @@ from semcom_blocks.radio.stages import (
 TX_BACKOFF_DB = 20.0
 #: … and receive gain above its smallest, as far as it goes.
 DEFAULT_RX_GAIN_DB = 40.0
-#: Samples that the scheduler holds before the device at most: a few milliseconds at 1 MS/s.
-MAX_OUTPUT_BUFFER = 8192
 #: What UHD's long complaints mean, in the order in which they are looked for.
 _REASONS = (
     ("No devices found", "no such device found"),
@@ -58,6 +56,7 @@ class UsrpRadio(Radio):
         self._profile = Profile()
         self._rate_hz = 0.0
         self._devices: dict[str, Any] = {}
+        self._gains_db: dict[str, float] = {}
         self._reporter: BurstReporter | None = None
         self._gaps: TimeGaps | None = None
         self._front_end: Any = None
@@ -67,6 +66,11 @@ class UsrpRadio(Radio):
     def sample_rate_hz(self) -> float:
         """What the radio reports."""
         return self._rate_hz
+
+    @property
+    def gains_db(self) -> dict[str, float]:
+        """See :class:`~semcom_blocks.radio.interface.Radio`."""
+        return dict(self._gains_db)
 
     def sink(self) -> RadioSink:
         """See :class:`~semcom_blocks.radio.interface.Radio`."""
@@ -83,7 +87,6 @@ class UsrpRadio(Radio):
         stages = transmit_stages(shift_hz, self._numerology(), front, self._profile)
         self._front_end = stages[-1]
         self._reporter = BurstReporter()
-        self._reporter.set_max_output_buffer(MAX_OUTPUT_BUFFER)
         sink = RadioSink([*stages, self._reporter, device], self._reporter)
         sink.msg_connect(device, "async_msgs", self._reporter, "async_msgs")
         return sink
@@ -184,6 +187,7 @@ class UsrpRadio(Radio):
         limits = device.get_gain_range(0)
         check_value(self._name, gain_db, limits.start(), limits.stop(), f"{side}_gain_db")
         device.set_gain(gain_db, 0)
+        self._gains_db[side] = gain_db
 
     def _set_antenna(self, device: Any, name: str | None, what: str) -> None:
         if name is None:
