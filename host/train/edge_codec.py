@@ -41,6 +41,7 @@ CLEAN_SHARE, LOW_BER, HIGH_BER = 1 / 3, 1e-3, 0.2
 LOST_SHARE, LOST_POSITIONS = 1 / 8, 0.3
 FULL_SHARE, FEWEST_PLANES = 0.6, 3
 EDGE_WEIGHT = 3.0
+SHARPNESS = 2.0  # of the random binarisation
 SHAPING = ("planes",)
 SUMMARY = (
     "Edge maps as bits that survive errors: a nonlinear transform to planes of one bit per 16x16 "
@@ -174,6 +175,7 @@ def run(args: argparse.Namespace) -> int:
         EdgeCodecNetworks,
         TransformConfig,
         binarise,
+        binarise_at_random,
         flips,
         parity,
     )
@@ -195,7 +197,9 @@ def run(args: argparse.Namespace) -> int:
 
     def loss(module: EdgeCodecNetworks, generator: torch.Generator):
         wanted = maps.draw(args.batch, generator)
-        signs = binarise(module.transform.analyse(wanted).float())
+        values = module.transform.analyse(wanted).float()
+        # Saturated values are certain bits: the sign that is sent is then the one trained with.
+        signs = binarise_at_random(SHARPNESS * values, generator)
         ber, arrived = conditions(tuple(signs.shape), generator)
         received = signs * flips(signs.shape, ber, generator) * arrived
         drawn = map_loss(module.transform.synthesise(received, ber).float(), wanted)

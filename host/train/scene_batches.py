@@ -19,6 +19,7 @@ LARGE_SHARE = 0.35  # of batches: rendered at 128 pixels, averaged down as a rea
 HELD_OUT_SEED = 20_260_722
 
 
+@torch.autocast("cpu", enabled=False)  # pictures are drawn in single precision
 def draw(
     count: int, strength: float, clean_share: float, generator: torch.Generator
 ) -> tuple[SceneBatch, Tensor]:

@@ -24,6 +24,8 @@ EXPOSURE = 0.12
 COARSEST = 3.0  # reduction of resolution
 
 
+# Single precision: with eight bits of mantissa coordinates and quantised values go astray.
+@torch.autocast("cpu", enabled=False)
 def worn(pictures: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     """Pictures (B,3,S,S) in [0,1], S a multiple of 8, worn by 0…``strength``."""
     count = len(pictures)
@@ -80,9 +82,12 @@ def _quantised(pictures: Tensor, step: Tensor) -> Tensor:
     k, n = torch.arange(BLOCK)[:, None], torch.arange(BLOCK)[None]
     basis = torch.cos(math.pi / BLOCK * (n + 0.5) * k) * math.sqrt(2 / BLOCK)
     basis[0] /= math.sqrt(2)
-    blocks = pictures.unfold(2, BLOCK, BLOCK).unfold(3, BLOCK, BLOCK)  # (B,3,h,w,8,8)
-    found = basis @ blocks @ basis.T
-    steps = (step[..., None, None] * (1 + (k + n) / 14)).clamp_min(1e-6)
-    blocks = basis.T @ ((found / steps).round() * steps) @ basis
-    count, _, rows, columns, _, _ = blocks.shape
-    return blocks.permute(0, 1, 2, 4, 3, 5).reshape(count, 3, rows * BLOCK, columns * BLOCK)
+    both = torch.kron(
+        basis, basis
+    )  # of a block as one row of 64: one large product, not many small
+    count, _, height, width = pictures.shape
+    blocks = pictures.unfold(2, BLOCK, BLOCK).unfold(3, BLOCK, BLOCK).flatten(4)  # (B,3,h,w,64)
+    steps = (step[..., None] * (1 + (k + n) / 14).flatten()).clamp_min(1e-6)
+    blocks = ((blocks @ both.T / steps).round() * steps) @ both
+    blocks = blocks.unflatten(4, (BLOCK, BLOCK)).transpose(3, 4)  # (B,3,h,8,w,8)
+    return blocks.reshape(count, 3, height, width)

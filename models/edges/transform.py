@@ -43,6 +43,7 @@ from semcom_blocks.errors import require_range
 
 STRIDE = 16  # pixels per position along each side
 SLOPE = 0.1  # of the leaky rectifier
+MEMORY = 0.01  # weight of a batch in the remembered mean and variance
 MAX_BER = 0.5  # there a bit says nothing
 
 
@@ -83,6 +84,32 @@ def _upscale(source: int, width: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(source, 4 * width, 1), nn.PixelShuffle(2), nn.LeakyReLU(SLOPE))
 
 
+class Standardise(nn.Module):
+    """Each plane to mean 0 and variance 1, over the batch in training, else as remembered.
+
+    Without it the planes run off to one sign each, the synthesis hears nothing new from them, and
+    their gradient is gone. (nn.BatchNorm2d keeps a counter, which weights files here may not hold.)
+    """
+
+    def __init__(self, planes: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(planes))
+        self.register_buffer("variance", torch.ones(planes))
+        self.shift = nn.Parameter(torch.zeros(planes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B,P,h,w) to the same."""
+        x = x.float()
+        mean, variance = self.mean, self.variance
+        if self.training:
+            variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+            with torch.no_grad():
+                self.mean.lerp_(mean, MEMORY)
+                self.variance.lerp_(variance, MEMORY)
+        scale = (variance + 1e-4).rsqrt()
+        return (x - mean.view(-1, 1, 1)) * scale.view(-1, 1, 1) + self.shift.view(-1, 1, 1)
+
+
 class EdgeTransform(nn.Module):
     """Analysis and synthesis."""
 
@@ -104,6 +131,7 @@ class EdgeTransform(nn.Module):
             Block(a[2]),
             Block(a[2]),
             nn.Conv2d(a[2], config.planes, 3, padding=1),
+            Standardise(config.planes),
         )
         self.synthesis = nn.Sequential(
             nn.Conv2d(config.planes + 1, s[2], 3, padding=1),
@@ -122,7 +150,7 @@ class EdgeTransform(nn.Module):
 
     def analyse(self, edges: Tensor) -> Tensor:
         """(B,1,H,W) in [0,1], sides multiples of STRIDE, to (B,P,H/16,W/16) before the sign."""
-        return self.analysis(2 * edges - 1)
+        return self.analysis(2 * edges)  # 0 where there is nothing: no bias to unlearn
 
     def synthesise(self, received: Tensor, ber: Tensor) -> Tensor:
         """Received ±1, 0 where lost (B,P,h,w), and error rates (B,) to logits (B,1,16h,16w)."""
@@ -132,9 +160,19 @@ class EdgeTransform(nn.Module):
 
 
 def binarise(values: Tensor) -> Tensor:
-    """sign(x) as ±1; its gradient is that of tanh(x) (straight through)."""
+    """sign(x) as ±1, what is sent."""
+    return torch.where(values >= 0, 1.0, -1.0)
+
+
+def binarise_at_random(values: Tensor, generator: torch.Generator) -> Tensor:
+    """±1 with mean tanh(x), whose gradient passes: what is trained.
+
+    Signs alone stay as they are first drawn: a bit must be able to try both values before the
+    synthesis listens to it (Toderici et al., ICLR 2016, arXiv:1511.06085, section 3.1).
+    """
     soft = torch.tanh(values)
-    hard = torch.where(values >= 0, 1.0, -1.0)
+    threshold = 2 * torch.rand(values.shape, generator=generator) - 1
+    hard = torch.where(soft >= threshold, 1.0, -1.0)
     return soft + (hard - soft).detach()
 
 
