@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.text import Text
 
 from host.config import RunConfig
-from host.pipeline.recordings import written
+from host.pipeline.recordings import ended_early, written
 from host.report.document import to_json
 from host.report.table import make_table, replay_summary, replay_table
 
@@ -106,9 +106,13 @@ def show_replay(replay: dict[str, Any]) -> None:
 
 
 def show_recordings(run: RunConfig) -> None:
-    """Name the recordings of a run that is over."""
+    """Name the recordings of a run that is over, and those that ended before it did."""
     for pair in written(run):
         say(f"recording: {pair.meta}")
+        if (why := ended_early(pair)) is not None:
+            Console(stderr=True).print(
+                Text(f"semcom: recording {pair.data} ended early: {why}"), soft_wrap=True
+            )
 
 
 def say(text: str) -> None:

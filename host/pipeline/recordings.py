@@ -45,6 +45,12 @@ def written(run: RunConfig) -> list[sigmf.SigmfPair]:
     return [pair for pair in pairs if pair.data.exists() and pair.meta.exists()]
 
 
+def ended_early(pair: sigmf.SigmfPair) -> str | None:
+    """Why a recording ended before its run did, None if it did not."""
+    why = pair.read_meta().get(f"{NAMESPACE}:ended")
+    return None if why is None else str(why)
+
+
 def _literal(name: str) -> str:
     """``name`` as a glob pattern that matches it alone."""
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)

@@ -21,8 +21,8 @@ class FrameRecorder(gr.sync_block):
     """Stream in; ``frames`` in (from an Equalizer), ``bad`` in (from Frame Sync).
 
     A receiver's frames come by the ports, with what was measured; a sender's by the stream tag
-    ``header``.  The tag ``gap`` begins another capture.  Where the disk is full, ``failed`` says
-    so, and what is there is kept; at ``max_bytes`` the recording ends and the stream goes on.
+    ``header``.  The tag ``gap`` begins another capture.  At ``max_bytes`` and where the disk is
+    full the recording ends and the stream goes on; ``failed`` says why it got no name.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class FrameRecorder(gr.sync_block):
 
     @property
     def failed(self) -> RadioError | None:
-        """Why the recording was lost, None while all is well."""
+        """Why the recording could not get its name, None while all is well."""
         return self._writer.error
 
     def stop(self) -> bool:

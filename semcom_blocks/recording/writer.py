@@ -3,7 +3,7 @@
 
     OPEN --write, note, gap--> OPEN
     OPEN --max_bytes reached--> FULL     what comes is dropped, what is there is kept
-    OPEN --disk full or gone--> LOST     the same, and ``error`` says why
+    OPEN --disk full or gone--> FULL     the same: a link does not end because its recording does
     any  --close--> CLOSED               both files get their names, data first
 
 Until closed the data lie in ``NAME.sigmf-data.partial``, so a recording that has its name is whole.
@@ -83,6 +83,7 @@ class RecordingWriter:
         self.pair = sigmf.unused(sigmf.pair(path))
         self.pair.check_writable("recording")
         self.about = about
+        #: Why the recording could not get its name, None while all is well.
         self.error: RadioError | None = None
         self.samples = 0
         self._limit = int(
@@ -95,8 +96,8 @@ class RecordingWriter:
         self._unchecked = 0
         self._ended = ""
         self._check_room()
-        if self.error is not None:
-            raise self.error
+        if self._ended:
+            raise self._lost(self._ended)
         self._partial = Path(f"{self.pair.data}.partial")
         try:
             self._file = self._partial.open("xb", buffering=0)
@@ -121,15 +122,14 @@ class RecordingWriter:
                 data = data[self._file.write(data) :]
         except OSError as error:
             self.samples = self._file.tell() // SAMPLE_BYTES
-            self.error = self._lost(error.strerror or str(error))
+            self._end(error.strerror or str(error))
             return
         self.samples += len(samples)
         self._unchecked += SAMPLE_BYTES * len(samples)
         if self._unchecked >= CHECK_BYTES:
             self._check_room()
         if self.samples >= self._limit and not self._ended:
-            self._ended = f"its limit of {SAMPLE_BYTES * self._limit} bytes"
-            logger.warning("recording %s ended at %s", self.pair.data, self._ended)
+            self._end(f"it has reached its limit of {SAMPLE_BYTES * self._limit} bytes")
 
     def gap(self, sample_start: int) -> None:
         """From ``sample_start`` on, which comes next, is a new capture: some before it are lost."""
@@ -163,8 +163,7 @@ class RecordingWriter:
         if self._file.closed:
             return
         try:
-            if self.error is not None and self._partial.is_file():
-                self._file.truncate(SAMPLE_BYTES * self.samples)
+            self._file.truncate(SAMPLE_BYTES * self.samples)  # a failed write may leave half a one
             self._file.close()
             if not self.samples:
                 self._partial.unlink(missing_ok=True)
@@ -172,7 +171,7 @@ class RecordingWriter:
             os.replace(self._partial, self.pair.data)
             self.pair.write_document(self._document())
         except OSError as error:
-            self.error = self.error or self._lost(error.strerror or str(error))
+            self.error = self._lost(error.strerror or str(error))
 
     def _document(self) -> dict[str, Any]:
         about = self.about
@@ -205,9 +204,13 @@ class RecordingWriter:
         self._unchecked = 0
         room = self._room(self.pair.data.parent)
         if room < RESERVE_BYTES:
-            self.error = self._lost(f"its disk has {room} bytes left, permitted: {RESERVE_BYTES}")
+            self._end(f"its disk has {room} bytes left, permitted: {RESERVE_BYTES} or more")
+
+    def _end(self, reason: str) -> None:
+        self._ended = reason
+        if self.samples:
+            shown = (self.pair.data, self.samples, reason)
+            logger.warning("recording %s ended after %d samples: %s", *shown)
 
     def _lost(self, reason: str) -> RadioError:
-        self._ended = reason
-        kept = f"; {self.samples} samples are kept" if self.samples else ""
-        return RadioError(f"recording {self.pair.data} cannot be written: {reason}{kept}")
+        return RadioError(f"recording {self.pair.data} cannot be written: {reason}")

@@ -128,8 +128,9 @@ def test_a_disk_that_fills_up_ends_it_and_keeps_what_is_there(tmp_path, monkeypa
     writer = make(tmp_path, room=lambda _folder: next(rooms))
     for start in range(0, 100_000, 25_000):
         writer.write(SAMPLES[start : start + 25_000])
-    assert "75000 samples are kept" in str(writer.error)
+    assert "bytes left, permitted" in writer.ended
     writer.close()
+    assert writer.error is None
     assert np.array_equal(sigmf.pair(str(tmp_path / "r")).samples(), SAMPLES[:75_000])
     assert "bytes left" in document(tmp_path)["global"]["semcom:ended"]
 
@@ -142,10 +143,19 @@ def test_a_write_that_fails_in_the_middle_of_a_sample_keeps_whole_ones(tmp_path)
         writer.write(SAMPLES)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert "File too large; 10000 samples are kept" in str(writer.error)
+    assert writer.ended == "File too large"
     writer.write(SAMPLES)
     writer.close()
+    assert writer.error is None
     assert np.array_equal(sigmf.pair(str(tmp_path / "r")).samples(), SAMPLES[:10_000])
+
+
+def test_a_name_that_cannot_be_given_is_told(tmp_path):
+    writer = make(tmp_path)
+    writer.write(SAMPLES)
+    (tmp_path / "r.sigmf-data").mkdir()  # in the way since the start
+    writer.close()
+    assert "r.sigmf-data cannot be written: Is a directory" in str(writer.error)
 
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path):
