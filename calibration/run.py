@@ -22,11 +22,16 @@ from calibration.spectrum import find_tones, window
 
 #: Records for levels need a tenth of the precision.
 LEVEL_SAMPLES = 1 << 14
+#: Records for clocks are longer by this: their precision grows with the power 1.5.
+CLOCK_RECORDS = 4
 #: Peak wanted while levels are sought: far from clipping, far over the converter's own noise.
 PEAK_WANTED_DBFS = (-20.0, -3.0)
 LEVEL_TRIES = 12
 #: First guesses, below the ends of the ranges: a cable without attenuator must not hurt.
-TX_START_BELOW_DB, RX_START_ABOVE_DB = 20.0, 30.0
+#: The second is for a tone that drowns in noise otherwise.
+TX_START_BELOW_DB, RX_START_ABOVE_DB = (20.0, 0.0), 30.0
+#: More brings nothing: the transmitter's own image may lie there.
+SNR_ENOUGH_DB = 20.0
 #: Gains tried: the transmitter's upper 40 dB, lower only where everything clips.
 TX_STEPS_DB = (0.0, -10.0, -20.0, -30.0, -40.0)
 RX_STEP_DB = 10.0
@@ -115,7 +120,8 @@ class _Work:
         self.outcome.xo_hz = radio.xo_hz
         self.outcome.reference = reference.name if reference is not None else None
         self._source: Radio | None = None
-        self._offset_hz = 0.0  # of the reference's carrier, as this radio sees it
+        self._levels: dict[str, tuple[float, float]] = {}  # transmit and receive gain by source
+        self._offset_hz = 0.0  # of the reference's carrier from where this radio looks for it
         self.rate_hz = settings.rate_hz
 
     # -- steps -------------------------------------------------------------------------------
@@ -125,8 +131,11 @@ class _Work:
         reference = self._needed_reference()
         carrier, tuned = self._tune(reference, 0.0)
         self._listen(reference, waveforms.pair())
-        found = frequency.find_pair(self._record(), self.rate_hz, self.reference_rate_hz)
-        self._offset_hz = float(np.mean(np.subtract(found.received_hz, found.sent_hz)))
+        found = frequency.find_pair(
+            self._record(CLOCK_RECORDS), self.rate_hz, self.reference_rate_hz
+        )
+        received = float(np.mean(np.subtract(found.received_hz, found.sent_hz)))
+        self._offset_hz = received + tuned - carrier
         self.outcome.clocks = Clocks(
             frequency.error_ppm(found, carrier, tuned), rate.from_pair(found), found.snr_db
         )
@@ -136,11 +145,12 @@ class _Work:
         if self.outcome.clocks is None:
             self.frequency()
         reference = self._needed_reference()
-        self._tune(reference, 0.0)
+        carrier, tuned = self._tune(reference, 0.0)
+        left_hz = self._offset_hz - (tuned - carrier)  # what the oscillator's steps leave
         waveform = waveforms.wideband()
-        self._listen(reference, waveform, tone=False)
+        self._listen(reference, waveform)
         self.outcome.drift_ppm = rate.from_drift(
-            self._record(), waveform, self._offset_hz / self.rate_hz
+            self._record(CLOCK_RECORDS), waveform, left_hz / self.rate_hz
         )
 
     def gain(self) -> None:
@@ -168,16 +178,14 @@ class _Work:
         self.outcome.best = gain.recommend(points)
         source.gains(tx_db=self.outcome.best.tx_db)
         self._set_rx(self.outcome.best.rx_db)
+        self._levels[source.name] = self.outcome.best.tx_db, self.outcome.best.rx_db
 
     def imbalance(self) -> None:
         """Both mixers from one record of many tones; then the same once corrected."""
         source = self._heard()
         self._tune(source, MOVED)
         wave = waveforms.tones(waveforms.TONE_BINS)
-        if self.outcome.best is None:
-            self._listen(source, wave)
-        else:
-            source.transmit(wave)
+        self._listen(source, wave)
         samples = self._record()
         self.watcher.progress(1, 4)
         lines, moved = self._lines(samples)
@@ -208,8 +216,7 @@ class _Work:
             raise Unable("this radio does not hear its own transmitter")
         self._tune(self.radio, 0.0)
         wave = waveforms.wideband()
-        if self.outcome.best is None:
-            self._listen(self.radio, wave, tone=False)
+        self._listen(self.radio, wave)
         sent, got = self.radio.there_and_back(wave)
         found = delay.measure(sent, got)
         period = len(wave)
@@ -256,7 +263,6 @@ class _Work:
     def _needed_reference(self) -> Radio:
         if self.reference is None:
             raise Unable("it needs a reference")
-        self._offset_hz = 0.0 if self.outcome.clocks is None else self._offset_hz
         return self.reference
 
     def _heard(self) -> Radio:
@@ -299,21 +305,44 @@ class _Work:
             self.reference_rate_hz, carrier, _ = source.tune(wanted, centre, centre)
         return carrier, tuned
 
-    def _record(self) -> np.ndarray:
+    def _record(self, longer: int = 1) -> np.ndarray:
         """A long record, whole periods of the waveforms."""
         period = waveforms.PERIOD
-        return self.radio.receive(self.settings.samples // period * period)
+        return self.radio.receive(longer * self.settings.samples // period * period)
 
-    def _listen(self, source: Radio, waveform: np.ndarray, *, tone: bool = True) -> None:
-        """Transmit, and find gains at which the record neither clips nor vanishes.
+    def _listen(self, source: Radio, waveform: np.ndarray) -> None:
+        """Transmit at gains at which the record neither clips nor drowns in noise.
 
+        They are sought once with a single tone: all waveforms have its peak.
         Raises :class:`NoSignal`, :class:`Clipped`.
         """
-        (tx_low, tx_high), (rx_low, rx_high) = source.limits.tx_db, self.radio.limits.rx_db
-        tx_db = max(tx_high - TX_START_BELOW_DB, tx_low)
-        rx_db = min(rx_low + RX_START_ABOVE_DB, rx_high)
+        if source.name not in self._levels:
+            self._levels[source.name] = self._find_levels(source)
+        tx_db, rx_db = self._levels[source.name]
         source.gains(tx_db=tx_db)
+        self._set_rx(rx_db)
         source.transmit(waveform)
+
+    def _find_levels(self, source: Radio) -> tuple[float, float]:
+        source.gains(tx_db=source.limits.tx_db[0])  # before it transmits with what was set before
+        source.transmit(waveforms.single())
+        low, high = source.limits.tx_db
+        found = gain.Point(0.0, 0.0, float("-inf"), 0.0, 0.0)
+        for below_db in TX_START_BELOW_DB:
+            found = self._find_rx(source, max(high - below_db, low))
+            if found.snr_db >= SNR_ENOUGH_DB:
+                break
+        if not np.isfinite(found.snr_db):
+            raise NoSignal(
+                f"no signal found at tx {found.tx_db:g} dB, rx {found.rx_db:g} dB: SNR too low "
+                "(is TX connected to RX, and is the frequency the same?)"
+            )
+        return found.tx_db, found.rx_db
+
+    def _find_rx(self, source: Radio, tx_db: float) -> gain.Point:
+        """A receive gain that puts the peak where it is wanted; ``tx_db`` lower if it must be."""
+        (tx_low, tx_high), (rx_low, rx_high) = source.limits.tx_db, self.radio.limits.rx_db
+        rx_db = min(rx_low + RX_START_ABOVE_DB, rx_high)
         low, high = PEAK_WANTED_DBFS
         for _ in range(LEVEL_TRIES):
             source.gains(tx_db=tx_db)
@@ -324,20 +353,19 @@ class _Work:
                 break
             # A clipped record tells only that it is too much.
             wanted = -(high - low) if peak > high else (low + high) / 2 - peak
+            before = rx_db, tx_db
             rx_db, rest = _moved(rx_db, wanted, rx_low, rx_high)
-            tx_db, rest = _moved(tx_db, rest, tx_low, tx_high)
-            if abs(rest) >= abs(wanted) - 1e-9:
-                if wanted < 0:
-                    raise Clipped(
-                        f"receiver clips at every gain (peak {peak:.1f} dBFS), permitted: up to "
-                        f"{high:g} dBFS (30 dB of attenuation between TX and RX helps)"
-                    )
-                break  # as loud as can be
-        if tone:
-            try:
-                find_tones(samples, 1)
-            except NoSignal as error:
-                raise NoSignal(f"{error} (SNR too low: is TX connected to RX?)") from None
+            if wanted < 0:
+                tx_db, _ = _moved(tx_db, rest, tx_low, tx_high)
+            if (rx_db, tx_db) != before:
+                continue
+            if wanted < 0:
+                raise Clipped(
+                    f"receiver clips at every gain (peak {peak:.1f} dBFS), permitted: up to "
+                    f"{high:g} dBFS (30 dB of attenuation between TX and RX helps)"
+                )
+            break  # as loud as can be
+        return gain.evaluate(samples, tx_db, rx_db)
 
     def _set_rx(self, rx_db: float) -> None:
         self.radio.gains(rx_db=rx_db)

@@ -40,7 +40,7 @@ COUNT_MAX = 1 << 22
 CHUNK = 1 << 14
 #: Samples thrown away after a change: analog filters and loops settle.
 SETTLE_SAMPLES = 1 << 14
-#: UHD gives a management packet a tenth of a second, which a busy machine may need for itself.
+#: UHD's time-outs while it explores a device are short for a busy machine or network.
 OPEN_TRIES = 3
 SLOW = "Failure to create rfnoc_graph"
 #: Timed commands start this much later than now; a busy machine gets more with each try.

@@ -66,8 +66,10 @@ def test_reference_at_another_nominal_rate():
 
 
 def test_xo_correction_is_the_crystal_that_the_driver_should_believe_in():
-    assert xo_correction_hz(0.0) == 40e6
-    assert xo_correction_hz(10.0) == pytest.approx(40_000_400)
+    assert xo_correction_hz(0.0, 40e6) == 40e6
+    assert xo_correction_hz(10.0, 40e6) == pytest.approx(40_000_400)
+    # Found again with the correction in place: no error, the same crystal.
+    assert xo_correction_hz(0.0, 40_000_400) == 40_000_400
 
 
 def test_delays_that_wrap_around_the_period():
