@@ -9,6 +9,7 @@ from host.cli.models import add_models, run
 
 MODELS = {
     "calibration": "host.evaluate.calibration",
+    "generation": "host.evaluate.generation",
     "jscc": "host.evaluate.jscc",
     "link": "host.evaluate.link",
 }
