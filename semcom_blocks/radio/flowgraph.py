@@ -87,6 +87,8 @@ def transmitter(job: RadioJob) -> Flowgraph:
         top.chain(modulator, stream)
     top.chain(stream, radio)
     add_recorder(top, job, num, stream, ends.gains_db.get("tx"))
+    if ends.is_device:
+        top.message(RadioMonitor(ends), "status", source, "status")
     return top
 
 

@@ -34,7 +34,7 @@ def pair(tmp_path):
 @pytest.mark.parametrize(
     ("job", "text"),
     [
-        ({"radio": "usrp"}, "radio is 'usrp', permitted: sim, file:PATH"),
+        ({"radio": "usrp"}, "radio is 'usrp:', permitted: usrp:ARGS"),
         ({"gain_db": 3}, "unknown key 'gain_db'"),
     ],
 )
