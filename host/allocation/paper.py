@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from host.allocation.modulation import threshold_snr
+from host.allocation.quality import QualityTable
 from host.allocation.streams import ConditionStream, PromptStream
 
 PROMPT_BITS = 1110.0
@@ -93,3 +94,10 @@ def single_stream_delay_s(average_snr_db: NDArray[np.float64] | float) -> NDArra
     """The semantic-unaware benchmark: all bits in one stream of 2B and full power, BER 10⁻⁷."""
     whole = ConditionStream(PROMPT_BITS + EDGE_BITS, 2 * BANDWIDTH_HZ, name="single stream")
     return whole.delay_s(10 ** (np.asarray(average_snr_db, float) / 10), BASELINE_BER)
+
+
+def paper_metrics() -> tuple[QualityTable, QualityTable]:
+    """Normalised CLIP and MS-SSIM over BER at the three points that Table II gives."""
+    ber = tuple(TARGETS.values())
+    clip, ms_ssim = zip(*TARGETS, strict=True)
+    return QualityTable("CLIP", ber, clip), QualityTable("MS-SSIM", ber, ms_ssim)

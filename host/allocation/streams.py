@@ -31,7 +31,8 @@ BER_RANGE = (1e-12, 0.19)  # (4) needs β·BER < 1; with β = 5 that is BER < 0.
 
 
 def _positive(name: str, value: float, high: float) -> None:
-    require_range(name, value, np.nextafter(0, 1), high)
+    if not 0 < value <= high:
+        raise ConfigError(f"{name} is {value}, permitted: above 0 to {high:g}")
 
 
 @dataclass(frozen=True)

@@ -77,3 +77,17 @@ def write_all(out: Path, contents: Mapping[str, bytes]) -> None:
             (out / name).unlink(missing_ok=True)
         for name in names:
             os.replace(Path(staging) / name, out / name)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write one file beside whatever else is in its folder, all of it or nothing."""
+    with (
+        output_folder(path.parent) as folder,
+        tempfile.TemporaryDirectory(prefix=".semcom-", dir=folder) as staging,
+    ):
+        part = Path(staging) / "part"
+        part.write_bytes(data)
+        try:
+            os.replace(part, path)
+        except OSError as error:  # a folder of that name
+            raise ConfigError(f"file {str(path)!a} cannot be written ({error.strerror})") from None
