@@ -36,14 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def resolve(args: argparse.Namespace) -> RunConfig:
-    """The run: into a file the samples go as sent and nobody answers, unless asked."""
+    """The run, where not asked otherwise.
+
+    Only the simulated air has a software channel, and into a file nobody answers.
+    """
     given = overrides(args)
-    side = {"recording.side": "tx"}
-    run = load_run(args.config, given, side)
+    defaults = {"recording.side": "tx"}
+    run = load_run(args.config, given, defaults)
     if not run.radio.is_sim:
-        defaults = {"channel.model": "none", "link.feedback": "none", **side}
-        run = load_run(args.config, given, defaults)
-    return run
+        defaults["channel.model"] = "none"
+    if run.radio.kind == "file":
+        defaults["link.feedback"] = "none"
+    return load_run(args.config, given, defaults)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -28,12 +28,13 @@ def run_send(
 ) -> Outcome:
     """Send until the prompt is acknowledged, given up, or (without feedback) all sent."""
     watch = Stopwatch()
-    outcome = Outcome(run, job_id_of(run, lonely=not run.radio.is_sim), prompt, original)
+    lonely = run.radio.kind == "file"  # nobody listens yet
+    outcome = Outcome(run, job_id_of(run, lonely), prompt, original)
     with Session(run, host_endpoint=host_endpoint, threads=threads, log_dir=log_dir) as session:
         progress.stage("set-up")
         with watch.stage("setup"):
             host = session.open_host()
-            source = session.open_sender(repeatable=not run.radio.is_sim)
+            source = session.open_sender(repeatable=lonely)
             pong = session.wait_ready()
             host.load(roles_of(run, sends=True, draws=False, judges=False))
         progress.stage("encode")

@@ -27,6 +27,20 @@ def test_a_file_takes_the_samples_as_sent():
     assert run.link.feedback == "none"
 
 
+def test_a_device_has_no_channel_of_software_and_is_answered():
+    run = resolve("--radio", "pluto:ip:10.0.0.2")
+    assert run.channel.model == "none"
+    assert run.link.feedback == "zmq"
+    assert resolve("--radio", "usrp:type=b200", "--feedback", "air").link.feedback == "air"
+
+
+def test_it_records_what_its_own_radio_is_given():
+    run = resolve("--record", "a", "--record-max-mb", "5")
+    assert run.recording.model_dump() == {"path": "a", "side": "tx", "max_mb": 5.0}
+    assert resolve("--record").recording.path.startswith("out/recordings/")
+    assert resolve().recording.path is None
+
+
 def test_unless_asked(tmp_path):
     run = resolve("--radio", "file:a", "--channel", "rayleigh", "--snr-db", "7")
     assert (run.channel.model, run.channel.snr_db) == ("rayleigh", 7.0)
