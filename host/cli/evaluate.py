@@ -10,6 +10,10 @@ from host.cli.models import add_models, run
 MODELS = {
     "calibration": "host.evaluate.calibration",
     "generation": "host.evaluate.generation",
+    "captioner": "host.evaluate.captioner",
+    "contrastive": "host.evaluate.contrastive",
+    "edges": "host.evaluate.edges",
+    "hed": "host.evaluate.hed",
     "jscc": "host.evaluate.jscc",
     "link": "host.evaluate.link",
 }
