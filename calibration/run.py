@@ -8,7 +8,7 @@ reference.  While one transmits the other is silent.
 
 from __future__ import annotations
 
-import logging
+import contextlib
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from calibration.errors import Clipped, NoSignal
 from calibration.outcome import Clocks, Floor, Mixer, Outcome, Way
 from calibration.plan import Settings
 from calibration.spectrum import find_tones, window
+from semcom_blocks.errors import RadioError
 
 #: Records for levels need a tenth of the precision.
 LEVEL_SAMPLES = 1 << 14
@@ -38,11 +39,9 @@ RX_STEP_DB = 10.0
 RX_FINE_DB = (-6.0, -4.0, -2.0, 2.0, 4.0, 6.0)
 #: The receiver's oscillator stands this far below the transmitter's when images are sought.
 MOVED = waveforms.OFFSET_BINS / waveforms.PERIOD
-#: Records whose delay must fit: half a period either way.
+#: Of the curves in the plots.
 SPECTRUM_BINS = 2048
 CORRELATION_LAGS = 24
-
-_log = logging.getLogger(__name__)
 
 
 class Watcher(Protocol):
@@ -99,7 +98,8 @@ def calibrate(
     finally:
         for each in (radio, reference):
             if each is not None:
-                each.silence()
+                with contextlib.suppress(RadioError):  # what happened before is what matters
+                    each.silence()
     return work.outcome
 
 
