@@ -24,8 +24,8 @@ from host.train.flow import (
     VALIDATION_SCENES,
     VALIDATION_SEED,
     VALIDATION_TIMES,
+    Pool,
     add_source_options,
-    draw_texts,
     draw_times,
     encode_scenes,
     mix,
@@ -130,14 +130,11 @@ def run(args: argparse.Namespace) -> int:
 
     generator = torch.Generator().manual_seed(args.seed)
     pool = sample(args.scenes, generator)
-    latents = encode_scenes(vae, pool, SIDE)
     edges = edge_maps(pool, args.edges, directory)
-    scenes = pool.scenes()
+    source = Pool(encode_scenes(vae, pool, SIDE), pool)
 
     def loss(control: Control, generator: torch.Generator) -> Tensor:
-        picked = torch.randint(len(latents), (args.batch,), generator=generator)
-        z = latents[picked].float()
-        text = draw_texts([scenes[i] for i in picked.tolist()], generator)
+        z, text, picked = source.draw(args.batch, generator)
         noise = torch.randn(z.shape, generator=generator)
         t = draw_times(args.batch, generator)
         zt = mix(z, noise, t)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from rich.progress import track
 
 from host.train import options
+from models.scenes.vocabulary import MAX_OBJECTS
 from semcom_blocks.errors import require_range
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--width", type=int, default=192, help="of the transformer")
     add("--blocks", type=int, default=7, help="of the transformer")
     add("--heads", type=int, default=6, help="of its attention")
-    options.add_arguments(parser, name="flow-v1", minutes=60.0, batch=64, lr=1.5e-3)
+    options.add_arguments(parser, name="flow-v1", minutes=60.0, batch=32, lr=1.5e-3)
 
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +75,29 @@ def encode_scenes(vae: Vae, scenes: SceneBatch, side: int) -> Tensor:
             part = scenes[start : start + ENCODED_AT_ONCE]
             found.append(vae.encode(render(part, side)).half())
     return torch.cat(found)
+
+
+class Pool:
+    """Latents of scenes and their words, drawn in batches whose scenes have one object count.
+
+    Their captions are of about one length, so little is computed on padding; batches of three
+    objects are three times as frequent as those of one, since they are harder.
+    """
+
+    def __init__(self, latents: Tensor, batch: SceneBatch) -> None:
+        self.latents, self.scenes = latents, batch.scenes()
+        by_count = [(batch.count == n).nonzero()[:, 0] for n in range(1, MAX_OBJECTS + 1)]
+        self.by_count = [(n, rows) for n, rows in enumerate(by_count, 1) if len(rows)]
+
+    def draw(self, number: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Latents (N,C,h,w), tokens (N,3,T), which scenes they are (N,)."""
+        import torch
+
+        odds = torch.tensor([float(n) for n, _ in self.by_count])
+        _, rows = self.by_count[int(torch.multinomial(odds, 1, generator=generator))]
+        picked = rows[torch.randint(len(rows), (number,), generator=generator)]
+        text = draw_texts([self.scenes[i] for i in picked.tolist()], generator)
+        return self.latents[picked].float(), text, picked
 
 
 def caption(scene: Scene, rng: random.Random) -> str:
@@ -142,15 +166,12 @@ def run(args: argparse.Namespace) -> int:
     for side, number in ((SIDE, args.scenes), (LARGE_SIDE, args.large_scenes)):
         if number:
             scenes = sample(number, generator)
-            pools[side] = (encode_scenes(vae, scenes, side), scenes.scenes())
+            pools[side] = Pool(encode_scenes(vae, scenes, side), scenes)
 
     def loss(flow: Flow, generator: torch.Generator) -> Tensor:
         large = bool(torch.rand((), generator=generator) < args.large_share)
-        latents, scenes = pools[LARGE_SIDE if large else SIDE]
         number = max(1, args.batch // 4) if large else args.batch
-        picked = torch.randint(len(latents), (number,), generator=generator)
-        z = latents[picked].float()
-        text = draw_texts([scenes[i] for i in picked.tolist()], generator)
+        z, text, _ = pools[LARGE_SIDE if large else SIDE].draw(number, generator)
         noise = torch.randn(z.shape, generator=generator)
         t = draw_times(number, generator)
         return F.mse_loss(flow(mix(z, noise, t), t, text), noise - z)

@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.generation.flow import PATCH, Block, Flow, FlowConfig
+from models.generation.flow import PATCH, Block, Flow, FlowConfig, text_bias
 from models.generation.vae import STRIDE
 from semcom_blocks.errors import ConfigError, require_range
 
@@ -83,14 +83,15 @@ class Control(nn.Module):
         self, flow: Flow, z: Tensor, t: Tensor, text: Tensor, edges: Tensor
     ) -> list[Tensor]:
         """Edges (B,1,H,W) in [0,1] for latents z (B,C,H/4,W/4) → residuals (B,H·W/64,D)."""
-        words = flow.embed_text(text)
-        modulation = flow.condition(t, words, z.shape[2])
+        words, there = flow.embed_text(text)
+        modulation = flow.condition(t, words, there, z.shape[2])
         cells = F.pixel_unshuffle(edges, CELL).flatten(2).transpose(1, 2)  # (B,T,64)
         x = flow.tokens(z) + self.hint(cells)
         count = x.shape[1]
+        bias = text_bias(count, there)
         x = torch.cat([x, words], 1)
         residuals = []
         for block, out in zip(self.blocks, self.outs, strict=True):
-            x = block(x, modulation)
+            x = block(x, modulation, bias)
             residuals.append(out(x[:, :count]))
         return residuals

@@ -40,7 +40,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.generation.text import MAX_TOKENS, SEGMENTS, TOKENS
+from models.generation.text import MAX_TOKENS, PAD, SEGMENTS, TOKENS
 from models.scenes.vocabulary import COLUMNS, ROWS
 from semcom_blocks.errors import ConfigError, require_range
 
@@ -84,16 +84,24 @@ def places(rows: int, columns: int) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], 2).flatten(1)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """softmax(q·kᵀ/√d)·v of (B,heads,T,d) each.
+def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
+    """softmax(q·kᵀ/√d + bias)·v of (B,heads,T,d) each, bias (B,1,1,T).
 
     For training written out: with a hundred tokens the fused kernel's gradient takes three times as
     long on a processor as two matrix products.
     """
     if not torch.is_grad_enabled():
-        return F.scaled_dot_product_attention(q, k, v)
+        return F.scaled_dot_product_attention(q, k, v, None if bias is None else bias.to(q.dtype))
     weights = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    if bias is not None:
+        weights = weights + bias.to(weights.dtype)
     return weights.softmax(-1).to(v.dtype) @ v
+
+
+def text_bias(count: int, there: Tensor) -> Tensor:
+    """0 for ``count`` picture tokens and the words that are there (B,T), else -inf; (B,1,1,·)."""
+    seen = F.pad(there, (count, 0), value=True)
+    return torch.zeros(seen.shape).masked_fill_(~seen, -torch.inf)[:, None, None]
 
 
 class Block(nn.Module):
@@ -109,15 +117,15 @@ class Block(nn.Module):
         self.down = nn.Linear(config.expansion * width, width)
         self.table = nn.Parameter(torch.zeros(6, width))
 
-    def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
-        """x (B,T,D), modulation (B,6,D) → (B,T,D)."""
+    def forward(self, x: Tensor, modulation: Tensor, bias: Tensor | None = None) -> Tensor:
+        """x (B,T,D), modulation (B,6,D), attention's bias (B,1,1,T) → (B,T,D)."""
         batch, tokens, width = x.shape
         shift1, scale1, gate1, shift2, scale2, gate2 = (modulation + self.table)[:, :, None].unbind(
             1
         )
         y = torch.addcmul(shift1, F.layer_norm(x, (width,)), 1 + scale1)
         q, k, v = self.qkv(y).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        mixed = attend(q, k, v)  # (B,heads,T,D/heads)
+        mixed = attend(q, k, v, bias)  # (B,heads,T,D/heads)
         x = torch.addcmul(x, gate1, self.out(mixed.transpose(1, 2).reshape(x.shape)))
         y = torch.addcmul(shift2, F.layer_norm(x, (width,)), 1 + scale2)
         return torch.addcmul(x, gate2, self.down(F.relu(self.up(y))))
@@ -152,21 +160,26 @@ class Flow(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def embed_text(self, text: Tensor) -> Tensor:
-        """ids, segments and cells int64 (B,3,T) → (B,T,D)."""
+    def embed_text(self, text: Tensor) -> tuple[Tensor, Tensor]:
+        """ids, segments and cells int64 (B,3,T) → embeddings (B,T,D), where they are (B,T).
+
+        Padding that no text of the batch needs is left out; it has no effect anyway.
+        """
+        text = text[..., : int((text[:, 0] != PAD).sum(1).max())]
         ids, segments, cells = text.unbind(1)
         grid = self.place(places(len(ROWS), len(COLUMNS)))  # (9,D)
         grid = torch.cat([torch.zeros_like(grid[:1]), grid])
-        return (
-            self.words(ids) + self.segments(segments) + grid[cells] + self.positions[: ids.shape[1]]
-        )
+        words = self.words(ids) + self.segments(segments) + grid[cells]
+        return words + self.positions[: ids.shape[1]], ids != PAD
 
-    def condition(self, t: Tensor, words: Tensor, side: int) -> Tensor:
+    def condition(self, t: Tensor, words: Tensor, there: Tensor, side: int) -> Tensor:
         """Time (B,), embedded text, picture side in latents → modulation (B,6,D)."""
         waves = torch.exp(-math.log(1e4) * torch.arange(TIME_WAVES) / TIME_WAVES) * 1000
         angle = t.float()[:, None] * waves
         size = torch.full_like(t, math.log2(side / HOME_SIDE))[:, None]
-        base = self.time(torch.cat([angle.cos(), angle.sin(), size], 1)) + words.mean(1)
+        weight = there / there.sum(1, keepdim=True).clamp_min(1)  # (B,T): a mean over the text
+        base = self.time(torch.cat([angle.cos(), angle.sin(), size], 1))
+        base = base + (words * weight[..., None]).sum(1)
         return self.modulate(F.silu(base)).view(len(t), 6, -1)
 
     def tokens(self, z: Tensor) -> Tensor:
@@ -182,13 +195,14 @@ class Flow(nn.Module):
         ``residuals``: (B,h·w/4,D) each, added to the picture tokens behind the first blocks; they
         come from :class:`models.generation.control.Control`.
         """
-        words = self.embed_text(text)
-        modulation = self.condition(t, words, z.shape[2])
+        words, there = self.embed_text(text)
+        modulation = self.condition(t, words, there, z.shape[2])
         x = self.tokens(z)
         count = x.shape[1]
+        bias = text_bias(count, there)
         x = torch.cat([x, words], 1)
         for i, block in enumerate(self.blocks):
-            x = block(x, modulation)
+            x = block(x, modulation, bias)
             if i < len(residuals):
                 x = torch.cat([x[:, :count] + residuals[i], x[:, count:]], 1)
         x = F.layer_norm(x[:, :count], (x.shape[2],))
