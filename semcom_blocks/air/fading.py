@@ -56,8 +56,10 @@ class TapGains:
         times = start_s + np.arange(n) / rate_hz
         block = np.floor(times / self._coherence_s).astype(np.int64) - first
         block = np.clip(block, 0, None)
+        taps = self.taps.size
         draws = [
-            self.taps * _normal(np.random.default_rng([self._seed, first + i + 1]), self.taps.size)
+            # Delayed samples may stem from before time 0; a seed must not be negative.
+            self.taps * _normal(np.random.default_rng([self._seed, (first + i) % 2**62]), taps)
             for i in range(int(block[-1]) + 1)
         ]
         return np.array(draws, dtype=np.complex64).T[:, block]

@@ -19,6 +19,7 @@ function", Proc. IEEE ISCAS 1974.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -69,7 +70,7 @@ class Interpolator:
         edges = [0, *(np.flatnonzero(np.diff(node)) + 1).tolist(), rows]
         weights = position[order].astype(np.float32)[:, None]
         found = np.empty((2, rows, self._row), dtype=np.float32)
-        for low, high in zip(edges, edges[1:]):  # noqa: B905 - one is longer
+        for low, high in itertools.pairwise(edges):
             # (I and Q, rows, W) times (W, 2 L)
             product = windows[:, low:high] @ self._matrix(int(node[low]))
             part = found[:, low:high]
