@@ -63,6 +63,8 @@ RADIO = Suite(
         "semcom_blocks/gr",
         "semcom_blocks/radio",
         "semcom_blocks/bench/test_gr_digital.py",
+        "semcom_blocks/air/pluto/test_gr_iio.py",
+        "semcom_blocks/air/pluto/test_libiio_tools.py",
         "flowgraphs",
     ),
 )
@@ -70,7 +72,14 @@ HOST = Suite(
     "host",
     sys.executable,
     "torch",
-    ("host", "models", "calibration", "system", "test_launcher.py"),
+    (
+        "host",
+        "models",
+        "calibration",
+        "system",
+        "test_launcher.py",
+        "semcom_blocks/air/pluto/test_pyadi.py",
+    ),
 )
 SUITES = (RADIO, HOST)
 
