@@ -167,20 +167,19 @@ class Control:
 
     def pack(self) -> bytes:
         """The payload as bytes."""
-        timed = self.time is not None
+        stamp = b"" if self.time is None else struct.pack("<Q", self.time & MASK_64)
         head = (
             self.destination_port
             | self.source_port << 10
             | len(self.data) << 20
             | self.sequence << 24
-            | timed << 30
+            | bool(stamp) << 30
             | self.is_ack << 31
             | self.source << 32
         )
         halves = [self.address | self.byte_enable << 20 | self.op << 24 | self.status << 30]
         halves += self.data
         halves += [0] * (len(halves) % 2)
-        stamp = struct.pack("<Q", self.time & MASK_64) if timed else b""
         return struct.pack("<Q", head) + stamp + struct.pack(f"<{len(halves)}I", *halves)
 
 

@@ -2,8 +2,8 @@
 """A virtual USRP: what libuhd takes for an E320 at the other end of a network.
 
     discovery.py   UDP 49600   who is there
-    mpm.py         TCP 49601   claim, settings, time, over rpc.py
-    chdr.py        UDP 49153   management.py, registers.py, transmit.py, receive.py
+    rpc.py         TCP 49601   mpm.py: claim, settings, time
+    chdr.py        UDP 49153   network.py: management, registers, samples
 
 Two channels each way, no DDC or DUC: the sample rate is the master clock rate, which
 ``set_rx_rate`` and ``set_tx_rate`` change, both together.
@@ -11,42 +11,26 @@ Two channels each way, no DDC or DUC: the sample rate is the master clock rate, 
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import socket
 import threading
 import time
 import zlib
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from semcom_blocks.air.config import DeviceConfig
-from semcom_blocks.air.usrp import discovery, registers, versions
-from semcom_blocks.air.usrp.board import Board, start_tuning
-from semcom_blocks.air.usrp.chdr import (
-    ChdrError,
-    Control,
-    ControlOp,
-    Packet,
-    PacketType,
-    StreamCommand,
-    StreamStatus,
-    pack,
-    unpack,
-)
+from semcom_blocks.air.device import RxPort, TxPort
+from semcom_blocks.air.usrp import discovery, versions
+from semcom_blocks.air.usrp.board import Board
+from semcom_blocks.air.usrp.chdr import ChdrError, PacketType
 from semcom_blocks.air.usrp.claim import LAPSE_S, Claim
-from semcom_blocks.air.usrp.endpoint import RESET_IN, RESET_OUT, StreamEndpoint
 from semcom_blocks.air.usrp.faults import Faults
-from semcom_blocks.air.usrp.link import RxEvent, TxEvent
-from semcom_blocks.air.usrp.management import Fabric
 from semcom_blocks.air.usrp.mpm import Hooks, Identity, Mpm
-from semcom_blocks.air.usrp.receive import MAX_PACKET_SAMPLES, MIN_PACKET_SAMPLES, RxStream
-from semcom_blocks.air.usrp.registers import CHANNELS, RadioRegisters
+from semcom_blocks.air.usrp.network import SAMPLES, Network, Peer
 from semcom_blocks.air.usrp.server import Datagrams, DatagramService, RpcService, Service, bind
-from semcom_blocks.air.usrp.timekeeper import Timekeeper, difference
-from semcom_blocks.air.usrp.transmit import TxStream
-from semcom_blocks.errors import WireError
+from semcom_blocks.air.usrp.timekeeper import Timekeeper
+from semcom_blocks.errors import RadioError, WireError
 
 if TYPE_CHECKING:
     from semcom_blocks.air.engine import Air
@@ -58,39 +42,7 @@ CHDR_PORT = 49153
 VIRTUAL_WINDOW_BYTES = 256 * 1024
 # How often the device looks after claims and faults.
 ROUND_S = 0.05
-# A host has one endpoint for control and one for each stream.
-MAX_PEERS = 256
-# Control transactions that may wait for their time.
-MAX_TIMED = 64
-COMMAND_ERROR = 1
-
-
-class _ChannelLink:
-    """A channel's way to the host, for its streams."""
-
-    def __init__(self, device: VirtualUsrp, channel: int) -> None:
-        self._device = device
-        self._channel = channel
-
-    def send(
-        self,
-        kind: PacketType,
-        destination: int,
-        sequence: int,
-        payload: bytes,
-        time: int | None = None,
-        end_of_burst: bool = False,
-    ) -> None:
-        self._device.send(kind, destination, sequence, payload, time, end_of_burst)
-
-    def event(self, code: RxEvent | TxEvent, ticks: int) -> None:
-        self._device.event(self._channel, code, ticks)
-
-    def count(self, what: str, number: int = 1) -> None:
-        self._device.count(what, number)
-
-    def epid(self) -> int:
-        return self._device.endpoints[self._channel].epid
+STOP_S = 5.0
 
 
 class VirtualUsrp:
@@ -110,13 +62,12 @@ class VirtualUsrp:
         self.name = config.name
         self.address = config.address
         first = config.port
-        self._ports = (
-            (discovery.PORT, RPC_PORT, CHDR_PORT)
-            if first is None
-            else (first, first + 1, first + 2)
-        )
+        standard = (discovery.PORT, RPC_PORT, CHDR_PORT)
+        self._ports = standard if first is None else (first, first + 1, first + 2)
         serial = config.serial or f"V{zlib.crc32(config.name.encode()) & 0xFFFFFFF:07X}"
-        self._agc = bool(config.agc)
+        identity = Identity(
+            config.name, serial, config.address, self._ports[2], versions.compatibility(uhd)
+        )
         self._air: Air | None = None
         self._counters: Counter[str] = Counter()
         self._faults = Faults(time.monotonic)
@@ -125,31 +76,16 @@ class VirtualUsrp:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._keeper: threading.Thread | None = None
-        self._peers: dict[int, tuple[str, int]] = {}
-        self._claimants: set[object] = set()
-        self._timed: list[tuple[int, int, Packet, Control, tuple[str, int]]] = []
-        self._order = itertools.count()
-        self._event_sequence = 0
+        self._claimants: set[object] = set()  # connections that have shown the claim's token
 
-        self.clock = Timekeeper(self._count_of_air, lambda: self._board.clock_hz)
-        links = [_ChannelLink(self, channel) for channel in range(CHANNELS)]
-        self.rx = [RxStream(start_tuning("RX", self._agc), link, self.clock) for link in links]
-        self.tx = [TxStream(start_tuning("TX"), link, self.clock) for link in links]
-        self.endpoints = [self._endpoint(channel) for channel in range(CHANNELS)]
-        self._fabric = Fabric(self.endpoints)
-        self._registers = RadioRegisters(self._receive_command, self.clock.now)
-        self._board = Board(self.rx, [stream.tuning for stream in self.tx])
+        clock = Timekeeper(self._count_of_air, lambda: self._board.clock_hz)
+        self._network = Network(clock, self._transmit, self._count, bool(config.agc))
+        self.rx: Sequence[RxPort] = self._network.rx
+        self.tx: Sequence[TxPort] = self._network.tx
+        self._board = Board(self._network.rx, [stream.tuning for stream in self._network.tx])
         self._claim = Claim(time.monotonic, lapse_s)
-        self._mpm = Mpm(
-            Identity(
-                config.name, serial, config.address, self._ports[2], versions.compatibility(uhd)
-            ),
-            self._claim,
-            self._board,
-            self._fabric,
-            self.clock,
-            Hooks(self._retuned, self._release),
-        )
+        hooks = Hooks(self._retuned, self._forget)
+        self._mpm = Mpm(identity, self._claim, self._board, self._network.fabric, clock, hooks)
 
     # ------------------------------------------------------------------ for the air
 
@@ -157,7 +93,7 @@ class VirtualUsrp:
         """Bind the three sockets; :class:`RadioError` names an address in use."""
         self._air = air
         if air.config.clock == "virtual":
-            for stream in self.rx:
+            for stream in self._network.rx:
                 stream.window_bytes = VIRTUAL_WINDOW_BYTES
         self._stopping.clear()
         self._plug()
@@ -169,68 +105,20 @@ class VirtualUsrp:
         self._stopping.set()
         self._wake.set()
         if self._keeper is not None and self._keeper.is_alive():
-            if self._air is not None:
-                with self._air.lock:
-                    self._air.lock.notify_all()
-            self._keeper.join(5.0)
+            with self._running().lock:
+                self._running().lock.notify_all()
+            self._keeper.join(STOP_S)
         self._unplug()
 
     def fault(self, kind: str, seconds: float) -> None:
         """Misbehave; see :mod:`semcom_blocks.air.usrp.faults`."""
         self._faults.begin(kind, seconds)
-        self.count("fault_" + kind)
+        self._count("fault_" + kind)
         self._wake.set()
 
     def counters(self) -> dict[str, int]:
         """What has happened so far."""
         return dict(self._counters)
-
-    # ------------------------------------------------------------------ for the streams
-
-    def count(self, what: str, number: int = 1) -> None:
-        """Note something for people."""
-        self._counters[what] += number
-
-    def send(
-        self,
-        kind: PacketType,
-        destination: int,
-        sequence: int,
-        payload: bytes,
-        time: int | None = None,
-        end_of_burst: bool = False,
-    ) -> None:
-        """Send a packet to a host's endpoint, if it is known."""
-        peer = self._peers.get(destination)
-        samples = kind in (PacketType.DATA, PacketType.TIMED_DATA)
-        if peer is None or self._chdr is None:
-            self._counters["unrouted"] += 1
-        elif self._faults.active("stall") or (samples and self._faults.active("drop")):
-            self._counters["lost_by_fault"] += 1
-        else:
-            try:
-                datagram = pack(kind, destination, sequence, payload, time, end_of_burst)
-                self._chdr.sendto(datagram, peer)
-            except OSError:
-                self._counters["send_failed"] += 1
-
-    def event(self, channel: int, code: RxEvent | TxEvent, ticks: int) -> None:
-        """Tell the driver's radio control, where it has asked to be told."""
-        base = registers.RX_ERROR_PORT if isinstance(code, RxEvent) else registers.TX_ERROR_PORT
-        # Behind the crossbar's port: the port and endpoint there, and the address to write to.
-        port, host, address = (self._registers.of(channel, base + 4 * i) for i in (1, 2, 3))
-        self._event_sequence += 1
-        message = Control(
-            source_port=registers.RADIO_PORT,
-            destination_port=port & 0x3FF,
-            sequence=self._event_sequence & 63,
-            source=self.endpoints[0].epid,
-            op=ControlOp.WRITE,
-            address=address & 0xFFFFF,
-            data=(int(code),),
-            time=ticks,
-        )
-        self.send(PacketType.CONTROL, host & 0xFFFF, self._event_sequence, message.pack())
 
     # ------------------------------------------------------------------ sockets
 
@@ -245,13 +133,13 @@ class VirtualUsrp:
             for sock in socks:
                 sock.close()
             raise
-        self._chdr = socks[2]
+        found, asked, self._chdr = socks
         self._services = [
-            DatagramService(f"{self.name} discovery", socks[0], self._stalled, self._discover),
+            DatagramService(f"{self.name} discovery", found, self._stalled, self._discover),
             RpcService(
-                f"{self.name} rpc", socks[1], self._stalled, self._rpc, self._left, self._refused
+                f"{self.name} rpc", asked, self._stalled, self._rpc, self._left, self._refused
             ),
-            DatagramService(f"{self.name} chdr", socks[2], self._stalled, self._packets),
+            DatagramService(f"{self.name} chdr", self._chdr, self._stalled, self._receive),
         ]
         for service in self._services:
             service.start()
@@ -265,7 +153,7 @@ class VirtualUsrp:
         if self._air is not None:
             with self._air.lock:
                 self._claim.release()
-                self._release()
+                self._forget()
 
     def _stalled(self) -> bool:
         return self._faults.active("stall")
@@ -274,16 +162,15 @@ class VirtualUsrp:
         for datagram, peer in batch:
             reply = discovery.answer(datagram, self._mpm.device_info())
             if reply is None:
-                self.count("bad_discovery")
+                self._count("bad_discovery")
             else:
                 self._services[0].sock.sendto(reply, peer)
 
     def _rpc(self, client: object, method: Any, arguments: Any) -> Any:
-        assert self._air is not None
-        with self._air.lock:
+        with self._running().lock:
             result = self._mpm.call(method, arguments)
             if method == "claim":
-                self.count("claims")
+                self._count("claims")
                 self._claimants.clear()
             if self._claim.held():
                 self._claimants.add(client)
@@ -291,163 +178,67 @@ class VirtualUsrp:
 
     def _left(self, client: object) -> None:
         """A connection ended: without any of the claim's there is nobody to stream to."""
-        assert self._air is not None
-        with self._air.lock:
+        with self._running().lock:
             self._claimants.discard(client)
             if not self._claimants and self._claim.held():
-                self._quiet()
+                self._network.quiet()
+                self._running().lock.notify_all()
 
     def _refused(self, error: WireError) -> None:
-        self.count("bad_rpc")
+        self._count("bad_rpc")
 
-    def _packets(self, batch: Datagrams) -> None:
-        assert self._air is not None
-        with self._air.lock:
+    def _receive(self, batch: Datagrams) -> None:
+        lose = self._faults.active("drop")
+        with self._running().lock:
             for datagram, peer in batch:
                 try:
-                    self._packet(unpack(datagram), peer)
+                    self._network.receive(datagram, peer, lose)
                 except ChdrError:
-                    self._counters["bad_packet"] += 1
-            self._air.lock.notify_all()
+                    self._count("bad_packet")
+            self._running().lock.notify_all()
         self._wake.set()
 
-    # ------------------------------------------------------------------ packets, lock held
-
-    def _packet(self, packet: Packet, peer: tuple[str, int]) -> None:
-        kind = packet.kind
-        if kind in (PacketType.DATA, PacketType.TIMED_DATA):
-            if self._faults.active("drop"):
-                self._counters["lost_by_fault"] += 1
-            else:
-                self.tx[self._channel(packet)].packet(packet)
-        elif kind is PacketType.STREAM_STATUS:
-            self.rx[self._channel(packet)].status(StreamStatus.unpack(packet.words))
-        elif kind is PacketType.STREAM_COMMAND:
-            command = StreamCommand.unpack(packet.words)
-            self._know(command.source, peer)
-            self.tx[self._channel(packet)].command(command)
-        elif kind is PacketType.CONTROL:
-            self._control(packet, Control.unpack(packet.words), peer)
-        else:
-            self._management(packet, peer)
-
-    def _channel(self, packet: Packet) -> int:
-        for channel, endpoint in enumerate(self.endpoints):
-            if endpoint.epid == packet.destination and endpoint.epid:
-                return channel
-        raise ChdrError(f"endpoint is {packet.destination}, permitted: those of the device")
-
-    def _know(self, epid: int, peer: tuple[str, int]) -> None:
-        if epid in self._peers or len(self._peers) < MAX_PEERS:
-            self._peers[epid] = peer
-
-    def _management(self, packet: Packet, peer: tuple[str, int]) -> None:
-        if packet.words:
-            self._know(packet.words[0] & 0xFFFF, peer)
-        answer = self._fabric.answer(packet.words, packet.destination)
-        if answer is not None:
-            host, payload = answer
-            self.send(PacketType.MANAGEMENT, host, packet.sequence, payload)
-
-    def _control(self, packet: Packet, control: Control, peer: tuple[str, int]) -> None:
-        if control.is_ack:
-            return
-        self._know(control.source, peer)
-        if control.time is not None and difference(control.time, self.clock.now()) > 0:
-            if len(self._timed) >= MAX_TIMED:
-                raise ChdrError(f"timed commands are {len(self._timed)}, permitted: {MAX_TIMED}")
-            heapq.heappush(self._timed, (control.time, next(self._order), packet, control, peer))
-            return
-        self._execute(packet, control)
-
-    def _execute(self, packet: Packet, control: Control) -> None:
-        """Carry a register access out, and acknowledge it."""
-        port, data, status = control.destination_port, control.data, 0
-        known = port in (registers.CORE_PORT, registers.RADIO_PORT)
-        if control.op == ControlOp.READ and known:
-            core = port == registers.CORE_PORT
-            peek = registers.peek_core if core else self._registers.peek
-            data = tuple(peek(control.address + 4 * i) for i in range(len(data)))
-        elif control.op == ControlOp.WRITE and port == registers.RADIO_PORT:
-            self._registers.poke(control.address, data[0])
-            self._apply()
-        elif control.op != ControlOp.SLEEP and not known:
-            status = COMMAND_ERROR
-        acknowledgement = replace(
-            control,
-            source_port=control.destination_port,
-            destination_port=control.source_port,
-            source=packet.destination,
-            data=data,
-            time=None,
-            is_ack=True,
-            status=status,
-        )
-        self.send(PacketType.CONTROL, control.source, packet.sequence, acknowledgement.pack())
-
-    def _apply(self) -> None:
-        """Take the streams' settings from the registers."""
-        for channel in range(CHANNELS):
-            words = self._registers.of(channel, registers.RX_PACKET_WORDS)
-            if words:
-                self.rx[channel].packet_samples = min(
-                    max(words, MIN_PACKET_SAMPLES), MAX_PACKET_SAMPLES
-                )
-            self.rx[channel].with_time = bool(self._registers.of(channel, registers.RX_HAS_TIME))
-            self.tx[channel].policy = self._registers.of(channel, registers.TX_ERROR_POLICY)
-
-    def _receive_command(self, channel: int, mode: int, samples: int, ticks: int | None) -> None:
-        self.rx[channel].command(mode, samples, ticks)
-
-    def _endpoint(self, channel: int) -> StreamEndpoint:
-        def start() -> None:
-            self.rx[channel].set_up(self.endpoints[channel].destination)
-
-        def reset(bits: int) -> None:
-            if bits & RESET_OUT:
-                self.rx[channel].reset()
-            if bits & RESET_IN:
-                self.tx[channel].forget()
-
-        return StreamEndpoint(start, reset)
+    def _transmit(self, kind: PacketType, datagram: bytes, peer: Peer) -> None:
+        if self._faults.active("stall") or (kind in SAMPLES and self._faults.active("drop")):
+            self._count("lost_by_fault")
+        elif self._chdr is not None:
+            try:
+                self._chdr.sendto(datagram, peer)
+            except OSError:
+                self._count("send_failed")
 
     # ------------------------------------------------------------------ time and life
+
+    def _running(self) -> Air:
+        if self._air is None:
+            raise RadioError(f"device {self.name} is in no air, permitted: after start")
+        return self._air
+
+    def _count(self, what: str, number: int = 1) -> None:
+        self._counters[what] += number
 
     def _count_of_air(self) -> int:
         return 0 if self._air is None else self._air.time_of(self)
 
     def _retuned(self) -> None:
-        assert self._air is not None
-        self._air.retuned(self)
+        self._running().retuned(self)
 
-    def _quiet(self) -> None:
-        """Stop all streams; lock held."""
-        for stream in (*self.rx, *self.tx):
-            stream.forget()
-        if self._air is not None:
-            self._air.lock.notify_all()
-
-    def _release(self) -> None:
+    def _forget(self) -> None:
         """The host has gone; lock held."""
-        self._quiet()
+        self._network.forget()
         self._claimants.clear()
-        self._timed.clear()
-        self._peers.clear()
-        self._registers.forget()
-        self.clock.forget()
-        for endpoint in self.endpoints:
-            endpoint.forget()
+        self._running().lock.notify_all()
 
     def _keep(self) -> None:
         """Look after claim, faults and timed commands, and ask for virtual time."""
-        assert self._air is not None
-        virtual = self._air.config.clock == "virtual"
+        air = self._running()
+        virtual = air.config.clock == "virtual"
         while not self._stopping.is_set():
             self._plug_as_faults_say()
-            with self._air.lock:
+            with air.lock:
                 self._look_after()
                 if virtual and self._wants_time():
-                    self._air.wait_for(self._has_work, ROUND_S)
+                    air.wait_for(self._has_work, ROUND_S)
                     continue
                 nap_s = self._nap_s()
             self._wake.wait(nap_s)
@@ -456,36 +247,33 @@ class VirtualUsrp:
     def _plug_as_faults_say(self) -> None:
         gone = self._faults.active("unplug")
         if gone and self._services:
-            self.count("unplugged")
+            self._count("unplugged")
             self._unplug()
         elif not gone and not self._services:
-            self._plug()
+            try:
+                self._plug()
+            except RadioError:  # somebody took the address meanwhile; the next round tries again
+                self._count("plug_failed")
 
     def _look_after(self) -> None:
         if self._claim.lapsed():
-            self.count("claims_lapsed")
+            self._count("claims_lapsed")
             self._claim.release()
-            self._release()
-        for stream in self.rx:
-            stream.jammed = self._faults.active("overflow")
-        for stream in self.tx:
-            stream.dry = self._faults.active("underflow")
-        now = self.clock.now()
-        while self._timed and difference(self._timed[0][0], now) <= 0:
-            _, _, packet, control, _ = heapq.heappop(self._timed)
-            self._execute(packet, control)
+            self._forget()
+        for receiver in self._network.rx:
+            receiver.jammed = self._faults.active("overflow")
+        for transmitter in self._network.tx:
+            transmitter.dry = self._faults.active("underflow")
+        self._network.run_due()
 
     def _wants_time(self) -> bool:
-        return bool(self._timed) or any(s.streaming() for s in (*self.rx, *self.tx))
+        return self._network.streaming() or self._network.next_command_in() is not None
 
     def _has_work(self) -> bool:
-        if self._stopping.is_set() or not self._wants_time():
-            return True
-        return bool(self._timed) and difference(self._timed[0][0], self.clock.now()) <= 0
+        left = self._network.next_command_in()
+        return self._stopping.is_set() or not self._wants_time() or (left is not None and left <= 0)
 
     def _nap_s(self) -> float:
         """Until the next round or timed command; wakes come earlier."""
-        if not self._timed:
-            return ROUND_S
-        left = difference(self._timed[0][0], self.clock.now()) / self._board.clock_hz
-        return min(ROUND_S, max(left, 1e-4))
+        left = self._network.next_command_in()
+        return ROUND_S if left is None else min(ROUND_S, max(left / self._board.clock_hz, 1e-4))

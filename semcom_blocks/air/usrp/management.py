@@ -81,12 +81,13 @@ class Fabric:
         hops = _split(words[1:])
         # None stands for the transport, -1 for the crossbar, others for endpoints.
         node: int | None = None
-        for hop, following in zip(hops, [*hops[1:], [Op.NOP << 8]], strict=True):
+        for index, hop in enumerate(hops):
             answers, chosen, returned = self._visit(hop, node)
             if returned:
                 reply = [head & ~0x3FFFFFF | 1 << 16 | own_epid]
+                following = hops[index + 1] if index + 1 < len(hops) else [Op.NOP << 8]
                 kept = [word & ~0xFF for word in following] + answers
-                reply += [word | len(kept) - 1 - index for index, word in enumerate(kept)]
+                reply += [word | len(kept) - 1 - i for i, word in enumerate(kept)]
                 return head & 0xFFFF, struct.pack(f"<{len(reply)}Q", *reply)
             if node is None:
                 node = -1
