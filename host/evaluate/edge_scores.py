@@ -25,8 +25,9 @@ def thinned(edges: NDArray[np.uint8]) -> NDArray[np.float64]:
     down, across = np.gradient(smooth)
     xx, xy = np.gradient(across, axis=1), np.gradient(across, axis=0)
     yy = np.gradient(down, axis=0)
-    # Eigenvector of the Hessian with the most negative eigenvalue: it points across a ridge.
-    angle = 0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2
+    # Eigenvector of the Hessian whose eigenvalue is largest by magnitude: on a ridge and beside it
+    # it points across.
+    angle = 0.5 * np.arctan2(2 * xy, xx - yy) + np.where(xx + yy < 0, np.pi / 2, 0)
     step_x, step_y = np.cos(angle), np.sin(angle)
     rows, columns = np.indices(values.shape)
     fine = gaussian_filter(values, 0.5)

@@ -103,9 +103,9 @@ class EdgeEntropyCodec:
         return np.concatenate((body, _crc(body)))
 
     def _decoded(self, payload: NDArray[np.uint8], shape: torch.Size) -> Tensor:
-        from constriction.stream.queue import RangeDecoder
+        from constriction import stream  # no package of modules: its parts are attributes
 
-        decoder = RangeDecoder(_words(payload))
+        decoder = stream.queue.RangeDecoder(_words(payload))
 
         def read(chances: NDArray[np.float64], where: Tensor) -> NDArray[np.int32]:
             return decoder.decode(_bernoulli(), chances)
@@ -140,16 +140,16 @@ class EdgeEntropyCodec:
 
 
 def _bernoulli():
-    from constriction.stream.model import Bernoulli
+    from constriction import stream
 
-    return Bernoulli(perfect=False)
+    return stream.model.Bernoulli(perfect=False)
 
 
 def _range_coded(symbols: NDArray[np.int32], chances: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Shortest bits that a range decoder, padding with zeros, reads back as ``symbols``."""
-    from constriction.stream.queue import RangeDecoder, RangeEncoder
+    from constriction import stream
 
-    encoder = RangeEncoder()
+    encoder = stream.queue.RangeEncoder()
     encoder.encode(symbols, _bernoulli(), chances)
     words = encoder.get_compressed()
     value = int.from_bytes(words.astype(">u4").tobytes(), "big")
@@ -163,7 +163,7 @@ def _range_coded(symbols: NDArray[np.int32], chances: NDArray[np.float64]) -> ND
             text = f"{prefix:0{length}b}" if length else ""
             bits = np.frombuffer(text.encode(), np.uint8) - ord("0")
             try:
-                decoded = RangeDecoder(_words(bits)).decode(_bernoulli(), chances)
+                decoded = stream.queue.RangeDecoder(_words(bits)).decode(_bernoulli(), chances)
             except AssertionError:
                 continue
             if np.array_equal(decoded, symbols):
