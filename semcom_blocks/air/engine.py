@@ -259,6 +259,7 @@ class Air:
         if not self._waiters:
             self.lock.wait()
             return 0
+        self._plan()  # what paths look ahead must be there too
         now = time.monotonic()
         if self.config.speed is not None and self._ahead(now, self.config.speed):
             self.lock.wait(PACE_S)
@@ -286,8 +287,9 @@ class Air:
         end_s = self._end_of(step)
         for radio in self._radios.values():
             n = radio.clock.due(end_s)
-            for tx in radio.device.tx:
-                if n and tx.streaming() and tx.hungry(n):
+            for line, tx in zip(radio.tx, radio.device.tx, strict=True):
+                missing = line.missing(radio.clock.count, n)
+                if missing > 0 and tx.streaming() and tx.hungry(missing):
                     found[tx] = self.config.grace_s
             for rx in radio.device.rx:
                 if n and rx.streaming() and rx.full(n):
@@ -368,8 +370,8 @@ class Air:
             if end == target and channel < len(paths)
         ]
 
-    def _take(self, due: dict[str, int]) -> None:
-        """Pull every transmitter on to the end of the step, and as far ahead as paths look."""
+    def _plan(self) -> None:
+        """Let every path say how far ahead and back it looks, as devices are tuned now."""
         for (source, target), paths in self._paths.items():
             sender, receiver = self._radios[source], self._radios[target]
             for channel, path in enumerate(paths):
@@ -381,6 +383,10 @@ class Air:
                 )
                 line = sender.tx[channel]
                 line.reach(path.behind, path.ahead)
+
+    def _take(self, due: dict[str, int]) -> None:
+        """Pull every transmitter on to the end of the step, and as far ahead as paths look."""
+        self._plan()
         for name, radio in self._radios.items():
             for line, port in zip(radio.tx, radio.device.tx, strict=True):
                 line.pull(port, radio.clock.count, due[name])

@@ -36,9 +36,13 @@ class TransmitLine:
         self._next = count
         self._samples = None
 
+    def missing(self, count: int, n: int) -> int:
+        """How many samples a step of ``n`` from ``count`` on will take."""
+        return count + n + self._ahead - self._next
+
     def pull(self, port: TxPort, count: int, n: int) -> None:
         """Lock held: take what is missing for a step of ``n`` samples from ``count`` on."""
-        missing = count + n + self._ahead - self._next
+        missing = self.missing(count, n)
         iq = port.take(missing, self._next) if missing > 0 and port.streaming() else None
         first = count - self._behind
         old = self._samples
