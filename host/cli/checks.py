@@ -27,6 +27,8 @@ def check_run(
         check_endpoint(host)
     if radios:
         radio_python()
+    elif run.recording.path is not None:
+        raise ConfigError("--record is given with --attach, permitted: a flowgraph's own recorder")
     return run
 
 

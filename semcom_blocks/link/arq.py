@@ -80,10 +80,11 @@ MAX_REPEATS = 32
 
 #: Settings of :class:`ArqConfig` that suit a way back, where others than its own defaults do.
 #: Over the air a round trip passes the buffers of two radios twice: 0.05 s where they are
-#: simulated, 0.1 s between two Plutos, 0.3 s to 0.6 s of both on a machine that is busy.
+#: simulated, 0.1 s between two Plutos, 0.3 s to 0.6 s of both on a machine that is busy: below
+#: the initial timer, which gives 15 tries within the default patience, and above its floor.
 TIMERS: dict[str, dict[str, float]] = {
     "zmq": {},
-    "air": {"initial_rto_s": 2.0, "min_rto_s": 0.4},
+    "air": {"min_rto_s": 0.4},
     "none": {},
 }
 

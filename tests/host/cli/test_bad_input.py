@@ -29,6 +29,15 @@ CASES = {
     "host": ([*DEMO, "--host", "http://x"], ["http://x", "tcp://HOST:PORT"]),
     "unknown option": ([*DEMO, "--power", "9"], ["--power"]),
     "abbreviated option": ([*DEMO, "--snr", "9"], ["--snr"]),
+    "recording of a flowgraph": (
+        ["demo", "--attach", "--record", "a", "--out", "OUT"],
+        ["--record", "--attach", "permitted"],
+    ),
+    "recording small": (["rx", "--record-max-mb", "1", "--out", "OUT"], ["'1'", "2 to 8e+06"]),
+    "answer into a file": (
+        ["tx", "--radio", "file:a", "--feedback", "air"],
+        ["'air' with a recording", "zmq, none"],
+    ),
     "no command": (["dance"], ["'dance'", "demo, tx, rx, "]),
     "absent image": ([*DEMO, "no-such.png"], ["no-such.png", "chelsea"]),
     "image is a folder": ([*DEMO, "/"], ["'/'", "no regular file"]),

@@ -72,10 +72,10 @@ def test_a_recording_cannot_answer():
         load_run(overrides={"link.feedback": "air", "radio.spec": "file:a"})
 
 
-@pytest.mark.parametrize(("feedback", "initial_s"), [("zmq", 1.0), ("air", 2.0)])
-def test_the_retransmission_timer_suits_the_feedback(feedback, initial_s):
+@pytest.mark.parametrize(("feedback", "floor_s"), [("zmq", 0.2), ("air", 0.4)])
+def test_the_retransmission_timer_suits_the_feedback(feedback, floor_s):
     job = RadioJob.from_dict(radio_job(load_run(overrides={"link.feedback": feedback}), "tx"))
-    assert job.link.arq_config().initial_rto_s == initial_s
+    assert job.link.arq_config().min_rto_s == floor_s
     overrides = {"link.feedback": feedback, "link.arq.initial_rto_s": 0.7}
     job = RadioJob.from_dict(radio_job(load_run(overrides=overrides), "tx"))
     assert job.link.arq_config().initial_rto_s == 0.7
