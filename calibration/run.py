@@ -28,6 +28,8 @@ CLOCK_RECORDS = 4
 #: Peak wanted while levels are sought: far from clipping, far over the converter's own noise.
 PEAK_WANTED_DBFS = (-20.0, -3.0)
 LEVEL_TRIES = 12
+#: A machine that pauses for a moment breaks off the transmission of a USRP.
+RECORD_TRIES = 10
 #: First guesses, below the ends of the ranges: a cable without attenuator must not hurt.
 #: The second is for a tone that drowns in noise otherwise.
 TX_START_BELOW_DB, RX_START_ABOVE_DB = (20.0, 0.0), 30.0
@@ -120,6 +122,7 @@ class _Work:
         self.outcome.xo_hz = radio.xo_hz
         self.outcome.reference = reference.name if reference is not None else None
         self._source: Radio | None = None
+        self._sender: Radio | None = None
         self._levels: dict[str, tuple[float, float]] = {}  # transmit and receive gain by source
         self._offset_hz = 0.0  # of the reference's carrier from where this radio looks for it
         self.rate_hz = settings.rate_hz
@@ -157,7 +160,7 @@ class _Work:
         """Coarse grid over both gains, then around the best."""
         source = self._heard()
         self._tune(source, MOVED)
-        source.transmit(waveforms.single())
+        self._send(source, waveforms.single())
         low, high = self.radio.limits.rx_db
         coarse = np.arange(low, high + 1e-9, RX_STEP_DB)
         top, bottom = source.limits.tx_db[1], source.limits.tx_db[0]
@@ -204,7 +207,7 @@ class _Work:
             self.note("the transmitter's image is left out: this radio does not hear itself")
             return
         tx = self._transmitter(imbalance.correct(samples, rx), moved)
-        source.transmit(imbalance.predistort(wave, tx))
+        self._send(source, imbalance.predistort(wave, tx))
         self.watcher.progress(3, 4)
         after = imbalance.correct(self._record(), rx)
         remains = self._transmitter(after, self._lines(after)[1])
@@ -233,9 +236,7 @@ class _Work:
         snr_db = self.outcome.best.snr_db if self.outcome.best is not None else None
         if snr_db is None:
             snr_db = self._tone_snr_db()
-        self.radio.silence()
-        if self.reference is not None:
-            self.reference.silence()
+        self._silence()
         rx_db = self._rx_db
         floor = noise.floor_dbfs(self._record())
         floor_dbm = floor + self.radio.full_scale_dbm - rx_db
@@ -290,9 +291,7 @@ class _Work:
 
         Only ``source`` may transmit from now on.  Returns the carrier sent and tuned to.
         """
-        for each in (self.radio, self.reference):
-            if each is not None:
-                each.silence()
+        self._silence()
         centre, wanted = self.settings.center_freq_hz, self.settings.rate_hz
         # A known difference of the clocks is tuned away, so that tones lie where they should.
         offset = self._offset_hz if source is not self.radio else 0.0
@@ -305,10 +304,33 @@ class _Work:
             self.reference_rate_hz, carrier, _ = source.tune(wanted, centre, centre)
         return carrier, tuned
 
+    def _silence(self) -> None:
+        self._sender = None
+        for each in (self.radio, self.reference):
+            if each is not None:
+                each.silence()
+
     def _record(self, longer: int = 1) -> np.ndarray:
         """A long record, whole periods of the waveforms."""
         period = waveforms.PERIOD
-        return self.radio.receive(longer * self.settings.samples // period * period)
+        return self._receive(longer * self.settings.samples // period * period)
+
+    def _receive(self, count: int) -> np.ndarray:
+        """``count`` samples during which the transmission had no gap."""
+        if self._sender is None:
+            return self.radio.receive(count)
+        for _ in range(RECORD_TRIES):
+            samples = self.radio.receive(count)
+            if not self._sender.interrupted():
+                return samples
+        raise RadioError(
+            f"{self._sender.name}: transmission breaks off again and again, permitted: a lower "
+            "rate or a machine that is less busy"
+        )
+
+    def _send(self, source: Radio, waveform: np.ndarray) -> None:
+        source.transmit(waveform)
+        self._sender = source
 
     def _listen(self, source: Radio, waveform: np.ndarray) -> None:
         """Transmit at gains at which the record neither clips nor drowns in noise.
@@ -321,11 +343,11 @@ class _Work:
         tx_db, rx_db = self._levels[source.name]
         source.gains(tx_db=tx_db)
         self._set_rx(rx_db)
-        source.transmit(waveform)
+        self._send(source, waveform)
 
     def _find_levels(self, source: Radio) -> tuple[float, float]:
         source.gains(tx_db=source.limits.tx_db[0])  # before it transmits with what was set before
-        source.transmit(waveforms.single())
+        self._send(source, waveforms.single())
         low, high = source.limits.tx_db
         found = gain.Point(0.0, 0.0, float("-inf"), 0.0, 0.0)
         for below_db in TX_START_BELOW_DB:
@@ -347,7 +369,7 @@ class _Work:
         for _ in range(LEVEL_TRIES):
             source.gains(tx_db=tx_db)
             self._set_rx(rx_db)
-            samples = self.radio.receive(LEVEL_SAMPLES)
+            samples = self._receive(LEVEL_SAMPLES)
             peak = gain.peak_dbfs(samples)
             if low <= peak <= high:
                 break
@@ -377,9 +399,7 @@ class _Work:
         points = []
         for rx_db in rx_gains:
             self._set_rx(float(rx_db))
-            point = gain.evaluate(
-                self.radio.receive(LEVEL_SAMPLES), tx_db, float(rx_db), self._single
-            )
+            point = gain.evaluate(self._receive(LEVEL_SAMPLES), tx_db, float(rx_db), self._single)
             points.append(point)
             if point.clips:
                 break

@@ -46,6 +46,10 @@ class Radio(Protocol):
         """Repeat complex (period,), full scale 1, until told otherwise."""
         ...
 
+    def interrupted(self) -> bool:
+        """Whether the repetition had a gap since this was last asked (or since it began)."""
+        ...
+
     def silence(self) -> None:
         """Transmit nothing."""
         ...

@@ -91,6 +91,9 @@ class Pluto:
             self._sdr.tx_cyclic_buffer = True
             self._sdr.tx(np.asarray(waveform) * TX_FULL_SCALE)
 
+    def interrupted(self) -> bool:
+        return False  # the chip itself repeats the buffer
+
     def silence(self) -> None:
         with self._named("does not stop transmitting"):
             self._sdr.tx_destroy_buffer()

@@ -72,6 +72,9 @@ class Usrp:
     def transmit(self, waveform: np.ndarray) -> None:
         self._ask("transmit", arrays={"waveform": np.asarray(waveform, dtype=np.complex64)})
 
+    def interrupted(self) -> bool:
+        return bool(self._ask("interrupted").value("interrupted", bool))
+
     def silence(self) -> None:
         self._ask("silence")
 

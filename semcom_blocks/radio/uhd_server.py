@@ -8,6 +8,7 @@ one request after the other; every reply carries the request's ``id``:
     tune{rate_hz, tx_lo_hz, rx_lo_hz}    → tuned{the same, as set}
     gains{tx_db | null, rx_db | null}    → done
     transmit [waveform c64 (period,)]    → done, and it repeats until silence or another
+    interrupted                          → done{interrupted: bool}, since it was last asked
     silence                              → done
     receive{count}                       → received [samples c64 (count,)]
     there_and_back [waveform]            → received [samples c64 (period,)], see there
@@ -49,6 +50,7 @@ PERIODS = 4  # of the waveform received in ``there_and_back``; their mean is tak
 RECEIVE_TIMEOUT_S = 3.0
 SEND_TIMEOUT_S = 1.0
 POLL_S = 0.1
+EVENT_WAIT_S = 0.02  # a gap is told at once, over a network or a USB cable
 
 #: What UHD's long complaints mean, in the order in which they are looked for.
 REASONS = (
@@ -150,6 +152,7 @@ class Usrp:
         block = np.tile(waveform, copies).reshape(1, -1)
         self._stop.clear()
         self._failed = None
+        self._broken(0.0)  # what earlier bursts left
         self._player = threading.Thread(target=self._play, args=(block,), daemon=True)
         self._player.start()
 
@@ -167,6 +170,10 @@ class Usrp:
             self._tx.send(np.zeros((1, 0), np.complex64), metadata, SEND_TIMEOUT_S)
         except RuntimeError as error:
             self._failed = error
+
+    def interrupted(self) -> bool:
+        """Whether the burst had a gap since this was last asked: a machine too slow for it."""
+        return self._player is not None and self._broken(EVENT_WAIT_S)
 
     def silence(self) -> None:
         """End the burst."""
@@ -220,7 +227,7 @@ class Usrp:
                 self._rx.issue_stream_cmd(command)
                 self._tx.send(burst, metadata, lead_s + SEND_TIMEOUT_S)
                 samples = self._collect(command.num_samps, lead_s)
-                if samples is not None and not self._late():
+                if samples is not None and not self._broken(POLL_S):
                     return samples.reshape(PERIODS, period).mean(axis=0)
         raise RadioError("commands come too late, permitted: a machine that is less busy")
 
@@ -251,12 +258,12 @@ class Usrp:
             return None
         return samples[0]
 
-    def _late(self) -> bool:
-        """Whether the burst came too late or with gaps; reads all events that wait."""
-        metadata, late = self._uhd.types.TXAsyncMetadata(), False
-        while self._tx.recv_async_msg(metadata, POLL_S):
-            late |= metadata.event_code != self._uhd.types.TXMetadataEventCode.burst_ack
-        return late
+    def _broken(self, wait_s: float) -> bool:
+        """Whether samples came too late or with gaps; reads all events that wait."""
+        metadata, broken = self._uhd.types.TXAsyncMetadata(), False
+        while self._tx.recv_async_msg(metadata, wait_s):
+            broken |= metadata.event_code != self._uhd.types.TXMetadataEventCode.burst_ack
+        return broken
 
 
 def _opened(uhd: Any, args: str) -> Any:
@@ -314,6 +321,8 @@ def _answer(radio: Usrp, request: Message) -> Message:
         radio.gains(*(request.value(n, (*number, type(None))) for n in ("tx_db", "rx_db")))
     elif request.kind == "transmit":
         radio.transmit(_waveform(request))
+    elif request.kind == "interrupted":
+        return Message("done", {"interrupted": radio.interrupted()})
     elif request.kind == "silence":
         radio.silence()
     elif request.kind == "receive":
