@@ -30,7 +30,7 @@ from semcom_blocks.air.usrp.chdr import (
 )
 from semcom_blocks.air.usrp.link import Link, RxEvent
 from semcom_blocks.air.usrp.registers import RX_CONTINUOUS, RX_STOP
-from semcom_blocks.air.usrp.timekeeper import Timekeeper, difference
+from semcom_blocks.air.usrp.timekeeper import NEAR_SAMPLES, Timekeeper, difference
 
 HEADER_BYTES = 2 * WORD_BYTES
 SAMPLE_BYTES = 4
@@ -151,8 +151,11 @@ class RxStream:
     # What the engine asks.
 
     def streaming(self) -> bool:
-        """Whether a command runs or waits for its time."""
-        return self._run is not None
+        """Whether a command runs or its time is near."""
+        run = self._run
+        if run is None or run.start is None:
+            return run is not None
+        return difference(run.start, self._clock.now()) < NEAR_SAMPLES
 
     def full(self, n: int) -> bool:
         """Whether the packets of ``n`` more samples exceed the room."""

@@ -76,7 +76,8 @@ class Service(threading.Thread):
         except Exception:  # one socket must not take the device along
             _log.exception("%s broke", self.name)
         finally:
-            self.sock.close()
+            for end in (self.sock, self._waker, self._woken):
+                end.close()
             self.closed()
 
     def ready(self) -> bool:
@@ -93,8 +94,6 @@ class Service(threading.Thread):
             self._waker.send(b"\0")
         if self.is_alive() and threading.current_thread() is not self:
             self.join(STOP_S)
-        for end in (self._waker, self._woken):
-            end.close()
 
 
 class DatagramService(Service):

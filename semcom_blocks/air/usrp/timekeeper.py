@@ -9,6 +9,11 @@ from semcom_blocks.air.usrp.chdr import MASK_64
 
 _HALF = 1 << 63
 
+# A channel that waits for its time streams from this many samples before it on, more than the
+# air's longest step.  Till then a virtual clock goes with the wall's, so that the host has as
+# long as with a real device to prepare what else shall happen then.
+NEAR_SAMPLES = 1 << 15
+
 
 def difference(a: int, b: int) -> int:
     """``a - b`` of two 64-bit times, the shorter way round."""

@@ -30,7 +30,7 @@ from semcom_blocks.air.usrp.chdr import (
     StreamStatus,
 )
 from semcom_blocks.air.usrp.link import Link, TxEvent
-from semcom_blocks.air.usrp.timekeeper import Timekeeper, difference
+from semcom_blocks.air.usrp.timekeeper import NEAR_SAMPLES, Timekeeper, difference
 
 # 65 ms at 2 MS/s: a host that is late by a scheduler's turn does no harm.
 CAPACITY_BYTES = 512 * 1024
@@ -120,8 +120,11 @@ class TxStream:
     # What the engine asks.
 
     def streaming(self) -> bool:
-        """Whether a burst is open or one is queued."""
-        return self._running or bool(self._queue)
+        """Whether a burst is open or the time of the next one is near."""
+        if self._running or not self._queue:
+            return self._running
+        start = self._queue[0].time
+        return start is None or difference(start, self._clock.now()) < NEAR_SAMPLES
 
     def hungry(self, n: int) -> bool:
         """Whether the last burst is open and its samples end within the next ``n``."""
