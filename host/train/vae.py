@@ -4,7 +4,8 @@
 Scenes are drawn fresh at each step; a share of the steps takes natural pictures where ``--data``
 names some, so that latents serve photos too. Loss per value, pictures in [-1,1]: MSE + 0.1·L1 +
 edges + 5e-4·KL, where edges is the mean square error of finite differences over 1, 2 and 4 pixels:
-the outline of a shape weighs as much as its area.
+the outline of a shape weighs as much as its area. ``--start vae-v1 --decoder-only`` goes on with the
+decoder alone, for latents that must stay.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from __future__ import annotations
 import argparse
 import logging
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host.datasets import PictureSet, load_pictures
 from host.train import options
-from semcom_blocks.errors import require_range
+from semcom_blocks.errors import ConfigError, require_range
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="folder or zip of natural pictures, may be repeated",
     )
+    add("--start", metavar="NAME", help="weights to start from (default: random ones)")
+    add("--weights", metavar="DIR", help="folder of these weights (default: those shipped)")
+    add(
+        "--decoder-only",
+        action="store_true",
+        help="leave the encoder and the latents as they are, so that a flow trained on them fits",
+    )
     add("--natural-share", type=float, default=0.2, help="of the steps, 0 to 1")
     add("--photo-share", type=float, default=0.5, help="of those on crops of larger photos")
     options.add_arguments(parser, name="vae-v1", minutes=20.0, batch=32, lr=1.5e-3)
@@ -65,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     from host.train import loop
     from host.train.batches import Batches
     from host.train.card import About
+    from models.generation.loading import load_network
     from models.generation.vae import Vae, VaeConfig
     from models.scenes.render import render
     from models.scenes.sample import sample
@@ -72,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
     options.check(args)
     require_range("natural-share", args.natural_share, 0, 1)
     require_range("photo-share", args.photo_share, 0, 1)
+    if args.decoder_only and args.start is None:
+        raise ConfigError("decoder-only is given, permitted with a start only")
     args.data_names = [path.rsplit("/", 1)[-1] for path in args.data]
     sets: list[PictureSet] = [load_pictures(path, "train") for path in args.data]
     for s in sets:
@@ -90,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     def loss(vae: Vae, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         picture = draw(generator).contiguous(memory_format=torch.channels_last)
         mean, log_variance = vae.posterior(picture)
-        if vae.training:
+        if vae.training and not args.decoder_only:
             vae.track(mean)
         noise = torch.randn(mean.shape, generator=generator)
         error = 2 * (vae.reconstruct(mean + noise * (log_variance / 2).exp()) - picture)
@@ -133,9 +145,16 @@ def run(args: argparse.Namespace) -> int:
     )
 
     def build() -> Vae:
-        return Vae(config).to(memory_format=torch.channels_last)
+        if args.start is None:
+            return Vae(config).to(memory_format=torch.channels_last)
+        directory = Path(args.weights) if args.weights else None
+        vae = load_network(Vae, VaeConfig, args.start, directory).requires_grad_(True)
+        if vae.config != config:
+            raise ConfigError(f"start is {vae.config}, permitted: {config}")
+        vae.encoder.requires_grad_(not args.decoder_only)
+        return vae.to(memory_format=torch.channels_last)
 
-    shaping = ("data_names", "natural_share", "photo_share")
+    shaping = ("start", "decoder_only", "data_names", "natural_share", "photo_share")
     loop.train(args, build, loss, about, shaping=shaping, validate=validate)
     return 0
 

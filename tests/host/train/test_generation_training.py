@@ -11,7 +11,9 @@ torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 
 from host.train import control, flow, vae  # noqa: E402
+from models.generation.loading import load_network  # noqa: E402
 from models.generation.pipeline import EmbeddedGenerator  # noqa: E402
+from models.generation.vae import Vae, VaeConfig  # noqa: E402
 from models.roles import Request  # noqa: E402
 from models.scenes.boundaries import boundaries  # noqa: E402
 from models.scenes.sample import sample  # noqa: E402
@@ -85,6 +87,16 @@ def test_a_flow_that_goes_on_is_the_flow_that_never_stopped(weights, tmp_path):
     assert card(tmp_path / "b", "flow-v1")["sha256"] == whole["sha256"]
 
 
+def test_a_decoder_alone_is_trained_for_the_same_latents(weights, tmp_path):
+    start = ("--weights", weights, "--start", "vae-v1", "--decoder-only")
+    assert run(vae, "--out", tmp_path, *start) == 0
+    a, b = (load_network(Vae, VaeConfig, "vae-v1", folder) for folder in (weights, tmp_path))
+    picture = torch.rand(1, 3, 16, 16)
+    latents = a.encode(picture)
+    assert torch.equal(b.encode(picture), latents)
+    assert not torch.equal(b.decode(latents), a.decode(latents))
+
+
 def test_spoilt_edges_are_edges_and_some_stay_clean():
     batch = sample(200, torch.Generator().manual_seed(1))
     edges = boundaries(batch)[:, None].float()
@@ -108,6 +120,7 @@ def test_the_outline_weighs_in_the_autoencoders_loss():
     ("trainer", "words", "complaint"),
     [
         (vae, ("--natural-share", 2), "natural-share is 2"),
+        (vae, ("--decoder-only",), "permitted with a start only"),
         (flow, ("--scenes", 0), "scenes is 0"),
         (flow, ("--large-share", 0.5), "large-scenes"),
         (flow, ("--width", 30, "--heads", 4), "width is 30"),
