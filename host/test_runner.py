@@ -65,6 +65,7 @@ RADIO = Suite(
         "semcom_blocks/bench/test_gr_digital.py",
         "semcom_blocks/air/pluto/test_gr_iio.py",
         "semcom_blocks/air/pluto/test_libiio_tools.py",
+        "semcom_blocks/air/usrp/test_clients.py",
         "flowgraphs",
     ),
 )
