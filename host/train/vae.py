@@ -4,8 +4,8 @@
 Scenes are drawn fresh at each step; a share of the steps takes natural pictures where ``--data``
 names some, so that latents serve photos too. Loss per value, pictures in [-1,1]: MSE + 0.1·L1 +
 edges + 5e-4·KL, where edges is the mean square error of finite differences over 1, 2 and 4 pixels:
-the outline of a shape weighs as much as its area. ``--start vae-v1 --decoder-only`` goes on with the
-decoder alone, for latents that must stay.
+the outline of a shape weighs as much as its area. ``--start vae-v1 --decoder-only`` goes on with
+the decoder alone, for latents that must stay.
 """
 
 from __future__ import annotations
