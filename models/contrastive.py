@@ -149,7 +149,7 @@ def _bucket(word: str) -> int:
 
 
 class ContrastiveJudge:
-    """Scores under its own name; fills the roles ``PictureJudge`` and ``TextSimilarity``."""
+    """Scores under its own name; fills the role ``PictureJudge``, and ``TextSimilarity`` too."""
 
     def __init__(self, network: ContrastiveNetwork, name: str = WEIGHTS) -> None:
         self.network = network.eval()
@@ -188,6 +188,10 @@ class ContrastiveJudge:
     def similarity(self, first: str, second: str) -> float:
         """Cosine of two texts, −1…1."""
         return float(np.clip(np.dot(*self.embed_texts([first, second])), -1, 1))
+
+
+class ContrastiveSimilarity(ContrastiveJudge):
+    """The same network in the role ``TextSimilarity`` alone."""
 
 
 def _share(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
