@@ -7,6 +7,7 @@ Written atomically, so that a kill at any time leaves the previous checkpoint wh
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -58,20 +59,21 @@ def load_checkpoint(
     optimiser: torch.optim.AdamW,
     generator: torch.Generator,
     settings: dict,
+    free: Collection[str] = (),
 ) -> Progress:
-    """Restore what :func:`save_checkpoint` wrote; ``settings`` must equal the saved ones."""
+    """Restore what :func:`save_checkpoint` wrote.
+
+    ``settings`` must equal the saved ones, those named in ``free`` aside.
+    """
     try:
         data = path.read_bytes()
         tensors = load_bytes(data)
         length = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + length])
         progress = Progress(**json.loads(header["__metadata__"][META_KEY]))
-        if progress.settings != settings:
-            differ = sorted(
-                k
-                for k in settings | progress.settings
-                if settings.get(k) != progress.settings.get(k)
-            )
+        both = settings.keys() | progress.settings.keys()
+        differ = [k for k in both if settings.get(k) != progress.settings.get(k)]
+        if differ := sorted(set(differ) - set(free)):
             raise ModelError(f"{path}: begun with other settings ({', '.join(differ)})")
         for prefix, module in (("model", model), ("ema", ema)):
             cut = len(prefix) + 1

@@ -46,9 +46,10 @@ Validate = Callable[[nn.Module], dict[str, float]]
 CHECKPOINT_EVERY_S = 60.0  # a kill loses at most this much training
 VALIDATE_EVERY_S = 300.0
 LOG_EVERY_STEPS = 100
+LENGTH = ("steps", "minutes")
 CLIP_NORM = 1.0
 MAX_BAD_STEPS = 50  # in a row without a finite gradient: the run has diverged
-FIXED = ("seed", "batch", "lr", "weight_decay", "ema", "precision", "steps", "minutes")
+FIXED = ("seed", "batch", "lr", "weight_decay", "ema", "precision", *LENGTH)
 
 
 class Loop:
@@ -85,10 +86,15 @@ class Loop:
         save_checkpoint(path, self.module, self.ema, self.optimiser, self.generator, self.progress)
 
     def restore(self, path: Path) -> None:
-        """Go on from a checkpoint of the same settings; :class:`ModelError` otherwise."""
+        """Go on from a checkpoint of the same settings; :class:`ModelError` otherwise.
+
+        Only the length may differ: the learning rate then follows the new one.
+        """
+        settings = self.progress.settings
         self.progress = load_checkpoint(
-            path, self.module, self.ema, self.optimiser, self.generator, self.progress.settings
+            path, self.module, self.ema, self.optimiser, self.generator, settings, free=LENGTH
         )
+        self.progress.settings = settings
 
     def step(self) -> tuple[float, dict[str, float]]:
         """One update; the loss and its parts, NaN where the gradient was not finite."""

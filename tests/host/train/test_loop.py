@@ -101,6 +101,17 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
         fresh().restore(tmp_path / "c")
 
 
+def test_a_run_may_be_made_longer(tmp_path):
+    short = fresh(steps=5, minutes=None)
+    short.run(tmp_path / "c", lambda *_: None)
+    longer = fresh(steps=9, minutes=None)
+    longer.progress.settings["steps"] = 9
+    longer.restore(tmp_path / "c")
+    longer.run(tmp_path / "c", lambda *_: None)
+    assert longer.progress.step == 9
+    assert longer.progress.settings["steps"] == 9
+
+
 def test_a_bad_step_changes_nothing_and_many_end_the_run(monkeypatch):
     def broken(module, generator):
         return module.weight.sum() * math.inf
