@@ -65,10 +65,10 @@ class Supervisor:
             if end is not None:
                 raise child.failure(end)
 
-    def stop(self, child: Child) -> Exit | None:
+    def stop(self, child: Child, grace_s: float = TERMINATE_GRACE_S) -> Exit | None:
         """End one child in order; it is no longer watched."""
         self._forget(child)
-        return _end([child]).get(child)
+        return _end([child], grace_s).get(child)
 
     def kill(self, child: Child) -> None:
         """End one child at once: it hangs, or is over already."""
@@ -95,15 +95,17 @@ class Supervisor:
         _end([child for child in children if child in self._bases])
 
 
-def _end(children: Sequence[Child]) -> dict[Child, Exit | None]:
+def _end(
+    children: Sequence[Child], grace_s: float = TERMINATE_GRACE_S
+) -> dict[Child, Exit | None]:
     """SIGTERM to all, a shared grace, SIGKILL to the groups of all."""
     for child in children:
         child.signal(signal.SIGCONT)  # a stopped process would not see SIGTERM
         child.signal(signal.SIGTERM)
-    deadline = time.monotonic() + TERMINATE_GRACE_S
+    deadline = time.monotonic() + grace_s
     for child in children:
         if child.wait(deadline - time.monotonic()) is None:
-            _log.warning("%s ignored SIGTERM for %.0f s: killed", child.name, TERMINATE_GRACE_S)
+            _log.warning("%s ignored SIGTERM for %.0f s: killed", child.name, grace_s)
     for child in children:
         child.signal(signal.SIGKILL)  # also what it may have started itself
     return {child: child.wait(KILL_WAIT_S) for child in children}
