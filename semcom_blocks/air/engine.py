@@ -35,7 +35,7 @@ from semcom_blocks.errors import ConfigError
 # clients with small buffers, down to what still makes sense to compute.
 STEPS = (16384, 4096, 1024, 256, 64)
 # A step in real time covers at least this: the latency that a device adds.
-REAL_STEP_S = 1e-3
+REAL_STEP_S = 2e-3
 # A host that falls further behind the wall clock than this gives the time up, and counts it.
 BEHIND_MAX_S = 1.0
 # A receiver that nobody drains holds virtual time this long, then loses samples: a client that

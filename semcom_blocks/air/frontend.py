@@ -18,6 +18,7 @@ import numpy as np
 
 from semcom_blocks.air.config import DeviceConfig
 from semcom_blocks.air.device import ADC_FULL_SCALE, RxPort, Tuning
+from semcom_blocks.air.noise import NoiseSource
 from semcom_blocks.channel.iq import IqImbalance
 
 TX_FULL_SCALE_DBM = 7.0
@@ -51,7 +52,7 @@ class Receiver:
         mixer = IqImbalance(config.iq_gain_db, config.iq_phase_deg, config.dc_offset_dbfs)
         self._direct, self._image = mixer.direct, mixer.image
         self._dc = mixer.dc * np.float32(ADC_FULL_SCALE)
-        self._rng = rng
+        self._noise = NoiseSource(rng)
         self._gain_db: float | None = None  # what automatic gain has come to
 
     def process(
@@ -59,7 +60,7 @@ class Receiver:
     ) -> np.ndarray:
         """complex64 (n,), |1|² = 1 mW, overwritten; None is silence → int16 (2 n,)."""
         noise = noise_dbfs(self._noise_figure_db, tuning.gain_db, rate_hz)
-        codes = self._rng.standard_normal(2 * n, dtype=np.float32)
+        codes = self._noise.draw(2 * n)
         codes *= np.float32(ADC_FULL_SCALE * 10 ** (noise / 20) * np.sqrt(0.5))
         if antenna is not None:
             reads = received_dbfs(0.0, tuning.gain_db)
