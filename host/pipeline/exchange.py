@@ -127,14 +127,16 @@ def carry(
     ports = [source] if sink is None else [source, sink]
     for port in ports:  # encoding a picture may have taken longer than a radio may be silent
         port.renew()
-    needs_reception = sink is not None
+    needs_reception, lost = sink is not None, False
     kept = {keeper.port for keeper in keepers}
     while True:
         down = any(keeper.down for keeper in keepers)
         if exchange.complete(needs_reception) or (not down and exchange.over(needs_reception)):
             return
         alive()
-        if any([keeper.recovered() for keeper in keepers]) and submit is not None:
+        lost |= any([keeper.recovered() for keeper in keepers])
+        if lost and not down and submit is not None:
+            lost = False
             progress.note(f"radio is back, job {exchange.job_id} starts over")
             exchange.begin_again((exchange.job_id + 1) % JOB_IDS)
             submit(exchange.job_id)

@@ -83,6 +83,7 @@ class Keeper:
     def turn(self) -> None:
         """Look after the process; raises a named error for a device that is lost for good."""
         now = self._clock()
+        self.port.ping()
         self.port.listen()
         absent, self._looked = now - self._looked > ABSENT_S, now
         if absent:

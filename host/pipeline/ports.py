@@ -56,6 +56,9 @@ class RadioPort:
                 self._kept.append(message)
         return bool(self._kept)
 
+    def ping(self) -> None:
+        """Ask for a sign of life where one only comes when asked for."""
+
     def renew(self) -> None:
         """Count silence from now on: nobody listened before."""
         self._heard = self._clock()

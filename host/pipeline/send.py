@@ -48,6 +48,7 @@ def run_send(
             def submit(job_id: int) -> None:
                 source.transmit(job_id, sent.prompt, sent.for_radio())
 
+            session.wait_devices()
             submit(outcome.job_id)
             kept = list(session.keepers.values())
             carry(exchange, source, None, session.alive, progress, kept, submit)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -15,7 +16,7 @@ import zmq
 from host.client import HostClient
 from host.config import Endpoints, RunConfig
 from host.pipeline.keeper import Keeper
-from host.pipeline.ports import RadioPort, SinkPort, SourcePort, wait_ready
+from host.pipeline.ports import SLICE_S, RadioPort, SinkPort, SourcePort, wait_ready
 from host.pipeline.processes import start_host, start_radio
 from host.pipeline.recordings import written
 from host.pipeline.virtual_air import start_air
@@ -81,6 +82,16 @@ class Session:
         self.crew.check()
         for keeper in self.keepers.values():
             keeper.turn()
+
+    def wait_devices(self) -> None:
+        """Wait until no device is lost; raises a named error for one that stays away."""
+        while True:
+            self.alive()
+            if not any(keeper.down for keeper in self.keepers.values()):
+                break
+            time.sleep(SLICE_S)
+        for keeper in self.keepers.values():
+            keeper.recovered()  # nothing was under way
 
     def open_air(self) -> None:
         """Start the virtual radios that a bare kind stands for, and use them from now on."""
