@@ -95,9 +95,7 @@ class Supervisor:
         _end([child for child in children if child in self._bases])
 
 
-def _end(
-    children: Sequence[Child], grace_s: float = TERMINATE_GRACE_S
-) -> dict[Child, Exit | None]:
+def _end(children: Sequence[Child], grace_s: float = TERMINATE_GRACE_S) -> dict[Child, Exit | None]:
     """SIGTERM to all, a shared grace, SIGKILL to the groups of all."""
     for child in children:
         child.signal(signal.SIGCONT)  # a stopped process would not see SIGTERM
