@@ -11,11 +11,12 @@ Two channels each way, no DDC or DUC: the sample rate is the master clock rate, 
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
 import zlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,8 @@ VIRTUAL_WINDOW_BYTES = 256 * 1024
 # How often the device looks after claims and faults.
 ROUND_S = 0.05
 STOP_S = 5.0
+# Packets, samples aside, that a stalled device sends when it goes on.
+MAX_LATE = 1000
 
 
 class VirtualUsrp:
@@ -76,6 +79,7 @@ class VirtualUsrp:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._keeper: threading.Thread | None = None
+        self._late: deque[tuple[bytes, Peer]] = deque(maxlen=MAX_LATE)
         self._claimants: set[object] = set()  # connections that have shown the claim's token
 
         clock = Timekeeper(self._count_of_air, lambda: self._board.clock_hz)
@@ -164,7 +168,8 @@ class VirtualUsrp:
             if reply is None:
                 self._count("bad_discovery")
             else:
-                self._services[0].sock.sendto(reply, peer)
+                with contextlib.suppress(OSError):
+                    self._services[0].sock.sendto(reply, peer)
 
     def _rpc(self, client: object, method: Any, arguments: Any) -> Any:
         with self._running().lock:
@@ -199,13 +204,21 @@ class VirtualUsrp:
         self._wake.set()
 
     def _transmit(self, kind: PacketType, datagram: bytes, peer: Peer) -> None:
-        if self._faults.active("stall") or (kind in SAMPLES and self._faults.active("drop")):
+        stalled = self._stalled()
+        if kind in SAMPLES and (stalled or self._faults.active("drop")):
             self._count("lost_by_fault")
-        elif self._chdr is not None:
-            try:
-                self._chdr.sendto(datagram, peer)
-            except OSError:
-                self._count("send_failed")
+        elif stalled or self._late:
+            self._late.append((datagram, peer))  # the driver waits for it without end
+        else:
+            self._send(datagram, peer)
+
+    def _send(self, datagram: bytes, peer: Peer) -> None:
+        if self._chdr is None:
+            return
+        try:
+            self._chdr.sendto(datagram, peer)
+        except OSError:
+            self._count("send_failed")
 
     # ------------------------------------------------------------------ time and life
 
@@ -227,6 +240,7 @@ class VirtualUsrp:
         """The host has gone; lock held."""
         self._network.forget()
         self._claimants.clear()
+        self._late.clear()
         self._running().lock.notify_all()
 
     def _keep(self) -> None:
@@ -264,6 +278,9 @@ class VirtualUsrp:
             receiver.jammed = self._faults.active("overflow")
         for transmitter in self._network.tx:
             transmitter.dry = self._faults.active("underflow")
+        if not self._stalled():
+            while self._late:
+                self._send(*self._late.popleft())
         self._network.run_due()
 
     def _wants_time(self) -> bool:

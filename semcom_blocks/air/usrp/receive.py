@@ -246,7 +246,7 @@ class RxStream:
         self._sequence = self._sequence + 1 & 0xFFFF
         self._note(size - (0 if self.with_time else WORD_BYTES))
         self._first += len(data) // SAMPLE_BYTES
-        if self._sent[0] - self._last_resync > self._capacity:
+        if self._sent[0] - self._last_resync > self._limit() // 2:
             self._resync()
         return True
 
@@ -266,7 +266,8 @@ class RxStream:
     def _room(self, size: int, packets: int) -> bool:
         under_way = self._sent[0] - self._taken[0] + size
         under_way += OVERHEAD_BYTES * (self._sent[1] - self._taken[1] + packets)
-        limit = self._capacity
-        if self.window_bytes is not None:
-            limit = min(limit, self.window_bytes)
-        return under_way <= limit
+        return under_way <= self._limit()
+
+    def _limit(self) -> int:
+        window = self.window_bytes
+        return self._capacity if window is None else min(self._capacity, window)

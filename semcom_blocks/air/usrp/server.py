@@ -116,7 +116,10 @@ class DatagramService(Service):
             while len(batch) < BATCH:
                 batch.append(self.sock.recvfrom(MAX_PACKET_BYTES))
         if batch:
-            self._handle(batch)
+            try:
+                self._handle(batch)
+            except Exception:  # these packets are lost, the next ones need not be
+                _log.exception("%s: packets lost", self.name)
         return True
 
 

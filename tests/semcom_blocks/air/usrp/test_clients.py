@@ -113,3 +113,20 @@ def test_a_killed_client_loses_its_claim(usrps):
     while "claims_lapsed" not in device.counters() and time.monotonic() < end:
         time.sleep(0.05)
     run(*probe)
+
+
+@pytest.mark.parametrize("clock", ["real", "virtual"])
+def test_reception_goes_on_after_faults(usrps, clock):
+    _, (device,), (address,) = usrps({}, clock=clock, paths=PATHS)
+    command = [sys.executable, str(CLIENTS / "steady.py"), address, "3.5"]
+    client = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    with client:
+        assert client.stdout.readline() == "up\n"
+        for fault in ("drop", "stall", "overflow"):
+            device.fault(fault, 0.3)
+            time.sleep(0.9)
+        seen = json.loads(client.stdout.read())
+    assert seen["at_the_end"] == 10_000
+    assert seen["errors"]["overflow"] >= 2  # UHD's word for lost packets and for overruns
+    assert device.counters()["rx_overrun"] >= 1
+    assert device.counters()["lost_by_fault"] >= 50

@@ -9,7 +9,7 @@ import numpy as np
 from gnuradio import analog, blocks, gr, uhd
 
 RATE_HZ = 2e6
-N = 1_000_000
+N = 500_000
 CARRIERS_HZ = (915e6, 925e6)
 TONES = (1 / 64, 1 / 32)  # cycles a sample
 
