@@ -72,6 +72,7 @@ class DeviceTable(Frozen):
     tx_iq_phase_deg: Annotated[float, _within(DEVICE_RANGES, "tx_iq_phase_deg")] = 0.0
     tx_dc_offset_dbfs: Annotated[float, _within(DEVICE_RANGES, "tx_dc_offset_dbfs")] | None = None
     agc: bool | None = None
+    uhd: str | None = None
 
 
 class PathTable(Frozen):

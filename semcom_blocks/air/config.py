@@ -75,6 +75,7 @@ class DeviceConfig:
     iq_*, dc_*          receiver's mixer; DC relative to full scale, None is none
     tx_iq_*, tx_dc_*    transmitter's mixer
     agc                 receiver starts with automatic gain; None leaves it to the device
+    uhd                 a USRP's: version of libuhd to agree with, such as "4.3", its default
     """
 
     name: str
@@ -91,6 +92,7 @@ class DeviceConfig:
     tx_iq_phase_deg: float = 0.0
     tx_dc_offset_dbfs: float | None = None
     agc: bool | None = None
+    uhd: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -111,6 +113,8 @@ class DeviceConfig:
             )
         if self.agc is not None and not isinstance(self.agc, bool):
             raise ConfigError(f"{owner} agc is {self.agc!r}, permitted: true or false")
+        if self.uhd is not None and not isinstance(self.uhd, str):
+            raise ConfigError(f"{owner} uhd is {self.uhd!r:.60}, permitted: a version, as 4.3")
         for name, (low, high) in DEVICE_RANGES.items():
             value = getattr(self, name)
             if value is None and name in ("port", "dc_offset_dbfs", "tx_dc_offset_dbfs"):

@@ -54,23 +54,19 @@ class VirtualUsrp:
     Args:
         config: Its part of the air's configuration.  A ``port`` moves discovery there,
             RPC and CHDR to the two behind it (device arguments ``discovery_port``,
-            ``rpc_port``).
-        uhd: Version of libuhd to agree with, one of :data:`versions.COMPATIBILITY`.
+            ``rpc_port``); ``uhd`` is one of :data:`versions.COMPATIBILITY`.
         lapse_s: How long a claim stands that is not shown.
     """
 
-    def __init__(
-        self, config: DeviceConfig, uhd: str = versions.DEFAULT, lapse_s: float = LAPSE_S
-    ) -> None:
+    def __init__(self, config: DeviceConfig, lapse_s: float = LAPSE_S) -> None:
         self.name = config.name
         self.address = config.address
         first = config.port
         standard = (discovery.PORT, RPC_PORT, CHDR_PORT)
         self._ports = standard if first is None else (first, first + 1, first + 2)
         serial = config.serial or f"V{zlib.crc32(config.name.encode()) & 0xFFFFFFF:07X}"
-        identity = Identity(
-            config.name, serial, config.address, self._ports[2], versions.compatibility(uhd)
-        )
+        agreed = versions.compatibility(versions.DEFAULT if config.uhd is None else config.uhd)
+        identity = Identity(config.name, serial, config.address, self._ports[2], agreed)
         self._air: Air | None = None
         self._counters: Counter[str] = Counter()
         self._faults = Faults(time.monotonic)

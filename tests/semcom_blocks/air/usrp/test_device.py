@@ -13,7 +13,7 @@ from semcom_blocks.air.config import AirConfig
 from semcom_blocks.air.engine import Air
 from semcom_blocks.air.usrp import VirtualUsrp, chdr
 from semcom_blocks.air.usrp.chdr import Control, PacketType, StreamStatus
-from semcom_blocks.errors import RadioError
+from semcom_blocks.errors import ConfigError, RadioError
 
 LIMIT_S = 10.0
 SAMPLES = (PacketType.DATA, PacketType.TIMED_DATA)
@@ -299,3 +299,14 @@ def test_status_of_flow_control_over_the_wire(usrps, connect):
     host = open_host(connect, address)
     status = StreamStatus.unpack(host.receive(PacketType.STREAM_STATUS).words)
     assert (status.source, status.transferred_bytes, status.packets) == (100, 0, 0)
+
+
+@pytest.mark.parametrize(("uhd", "number"), [(None, [4, 2]), ("4.9", [5, 3])])
+def test_version_of_the_driver(usrps, connect, uhd, number):
+    _, _, (address,) = usrps({"uhd": uhd})
+    assert connect(address).ask("get_mpm_compat_num") == (None, number)
+
+
+def test_version_that_is_unknown(usrps):
+    with pytest.raises(ConfigError, match=r"UHD version is '9\.9', permitted: 4\.3, 4\.4"):
+        usrps({"uhd": "9.9"})
