@@ -48,9 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_options(parser)
     add("--large-scenes", type=int, default=0, help="of 128x128, encoded before the first step")
     add("--large-share", type=float, default=0.0, help="of the steps, on 128x128, 0 to 1")
-    add("--width", type=int, default=192, help="of the transformer")
+    add("--width", type=int, default=128, help="of the transformer")
     add("--blocks", type=int, default=7, help="of the transformer")
-    add("--heads", type=int, default=6, help="of its attention")
+    add("--heads", type=int, default=4, help="of its attention")
     options.add_arguments(parser, name="flow-v1", minutes=60.0, batch=32, lr=1.5e-3)
 
 

@@ -40,8 +40,8 @@ CELL = PATCH * STRIDE  # pixels of edge map under a token, along each side
 class ControlConfig:
     """width, heads, expansion: those of the flow.  blocks: how many of its blocks are copied."""
 
-    width: int = 192
-    heads: int = 6
+    width: int = 128
+    heads: int = 4
     expansion: int = 3
     blocks: int = 3
 
@@ -83,10 +83,10 @@ class Control(nn.Module):
         self, flow: Flow, z: Tensor, t: Tensor, text: Tensor, edges: Tensor
     ) -> list[Tensor]:
         """Edges (B,1,H,W) in [0,1] for latents z (B,C,H/4,W/4) → residuals (B,H·W/64,D)."""
-        words, there = flow.embed_text(text)
+        words, there, cells = flow.embed_text(text)
         modulation = flow.condition(t, words, there, z.shape[2])
-        cells = F.pixel_unshuffle(edges, CELL).flatten(2).transpose(1, 2)  # (B,T,64)
-        x = flow.tokens(z) + self.hint(cells)
+        strokes = F.pixel_unshuffle(edges, CELL).flatten(2).transpose(1, 2)  # (B,T,64)
+        x = flow.tokens(z, words, cells) + self.hint(strokes)
         count = x.shape[1]
         bias = text_bias(count, there)
         x = torch.cat([x, words], 1)

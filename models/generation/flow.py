@@ -16,7 +16,9 @@
 
 With x the picture's latents and n noise, z_t = (1-t)·x + t·n and v = n - x. Text and picture meet
 in one attention. A place is given relative to the whole picture, so "top left" is the same at any
-size, and the words of an object carry the embedding of the place that the caption gives it.
+size, and the words of an object carry the embedding of the place that the caption gives it. They
+are also laid over the picture tokens around that place (as GLIGEN does for boxes: Y. Li et al.,
+CVPR 2023, arXiv:2301.07093): what the caption leaves open alone has to be found by attention.
 Classifier-free guidance: v = v(empty) + g·(v(text) - v(empty)).
 
 Papers
@@ -41,12 +43,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.generation.text import MAX_TOKENS, PAD, SEGMENTS, TOKENS
-from models.scenes.vocabulary import COLUMNS, ROWS
+from models.scenes.vocabulary import CELLS, COLUMNS, ROWS
 from semcom_blocks.errors import ConfigError, require_range
 
 PATCH = 2  # latents per token along each side
 HOME_SIDE = 16  # latents: the size that most of the training has
 TIME_WAVES = 32
+NEAR = 0.12  # of the side: how far the words of a placed object reach, a standard deviation
 PLACE_WAVES = 6  # octaves of the place in the picture; the finest resolves 1/64 of the side
 
 
@@ -55,8 +58,8 @@ class FlowConfig:
     """channels of a latent, width, heads, blocks, expansion of the MLP."""
 
     channels: int = 4
-    width: int = 192
-    heads: int = 6
+    width: int = 128
+    heads: int = 4
     blocks: int = 7
     expansion: int = 3
 
@@ -104,6 +107,18 @@ def text_bias(count: int, there: Tensor) -> Tensor:
     return torch.zeros(seen.shape).masked_fill_(~seen, -torch.inf)[:, None, None]
 
 
+def near(rows: int, columns: int) -> Tensor:
+    """How near each token is to the middle of each cell, 0…1 (rows·columns, 9)."""
+
+    def middles(number: int) -> Tensor:
+        return (torch.arange(number) + 0.5) / number
+
+    down = (middles(rows)[:, None] - middles(len(ROWS))) / NEAR  # (rows,3)
+    across = (middles(columns)[:, None] - middles(len(COLUMNS))) / NEAR
+    apart = down[:, None, :, None].square() + across[None, :, None, :].square()
+    return torch.exp(-apart / 2).reshape(rows * columns, CELLS)
+
+
 class Block(nn.Module):
     """Attention and MLP, each scaled, shifted and gated by the condition."""
 
@@ -142,6 +157,7 @@ class Flow(nn.Module):
         self.place = nn.Sequential(
             nn.Linear(4 * PLACE_WAVES, c.width), nn.SiLU(), nn.Linear(c.width, c.width)
         )
+        self.ground = nn.Linear(c.width, c.width, bias=False)
         self.words = nn.Embedding(len(TOKENS), c.width)
         self.segments = nn.Embedding(SEGMENTS, c.width)
         self.positions = nn.Parameter(torch.zeros(MAX_TOKENS, c.width))
@@ -160,8 +176,8 @@ class Flow(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def embed_text(self, text: Tensor) -> tuple[Tensor, Tensor]:
-        """ids, segments and cells int64 (B,3,T) → embeddings (B,T,D), where they are (B,T).
+    def embed_text(self, text: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """ids, segments, cells int64 (B,3,T) → embeddings (B,T,D), where they are (B,T), cells.
 
         Padding that no text of the batch needs is left out; it has no effect anyway.
         """
@@ -170,7 +186,7 @@ class Flow(nn.Module):
         grid = self.place(places(len(ROWS), len(COLUMNS)))  # (9,D)
         grid = torch.cat([torch.zeros_like(grid[:1]), grid])
         words = self.words(ids) + self.segments(segments) + grid[cells]
-        return words + self.positions[: ids.shape[1]], ids != PAD
+        return words + self.positions[: ids.shape[1]], ids != PAD, cells
 
     def condition(self, t: Tensor, words: Tensor, there: Tensor, side: int) -> Tensor:
         """Time (B,), embedded text, picture side in latents → modulation (B,6,D)."""
@@ -182,10 +198,17 @@ class Flow(nn.Module):
         base = base + (words * weight[..., None]).sum(1)
         return self.modulate(F.silu(base)).view(len(t), 6, -1)
 
-    def tokens(self, z: Tensor) -> Tensor:
-        """Latents (B,C,h,w) → picture tokens with their places (B,h·w/4,D)."""
-        place = self.place(places(z.shape[2] // PATCH, z.shape[3] // PATCH))
-        return self.enter(patches(z)) + place
+    def tokens(self, z: Tensor, words: Tensor, cells: Tensor) -> Tensor:
+        """Latents (B,C,h,w) → picture tokens with what the text places there (B,h·w/4,D).
+
+        words (B,T,D) with their cells (B,T), 0 for none.
+        """
+        rows, columns = z.shape[2] // PATCH, z.shape[3] // PATCH
+        by_cell = F.one_hot(cells, CELLS + 1)[..., 1:].to(words.dtype)  # (B,T,9)
+        said = self.ground(by_cell.transpose(1, 2) @ words)  # (B,9,D)
+        return (
+            self.enter(patches(z)) + self.place(places(rows, columns)) + near(rows, columns) @ said
+        )
 
     def forward(
         self, z: Tensor, t: Tensor, text: Tensor, residuals: Sequence[Tensor] = ()
@@ -195,9 +218,9 @@ class Flow(nn.Module):
         ``residuals``: (B,h·w/4,D) each, added to the picture tokens behind the first blocks; they
         come from :class:`models.generation.control.Control`.
         """
-        words, there = self.embed_text(text)
+        words, there, cells = self.embed_text(text)
         modulation = self.condition(t, words, there, z.shape[2])
-        x = self.tokens(z)
+        x = self.tokens(z, words, cells)
         count = x.shape[1]
         bias = text_bias(count, there)
         x = torch.cat([x, words], 1)
