@@ -88,8 +88,7 @@ def run_demo(
 
             session.wait_devices()
             submit(outcome.job_id)
-            kept = list(session.keepers.values())
-            carry(exchange, source, sink, session.alive, progress, kept, submit)
+            carry(exchange, source, sink, session.alive, progress, session.keepers, submit)
             outcome.job_id, outcome.devices = exchange.job_id, session.device_counters()
             if run.recording.path is not None:
                 session.end_sender() if run.recording.side == "tx" else session.end_receiver()

@@ -8,7 +8,7 @@ receiver            frame … (one per frame found) → received
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from host.pipeline.keeper import Keeper
@@ -115,30 +115,35 @@ def carry(
     sink: SinkPort | None,
     alive: Callable[[], None],
     progress: Progress,
-    keepers: Sequence[Keeper] = (),
+    keepers: Mapping[str, Keeper] | None = None,
     submit: Callable[[int], None] | None = None,
 ) -> None:
     """Run ``exchange`` to its end. The job must have been handed to ``source`` already.
 
     Without a ``sink`` (the receiver is elsewhere) the sender's word ends it.  Where a radio of
     ``keepers`` was lost meanwhile, it is waited for, and ``submit`` hands the job over once
-    more under the number that it is given.
+    more under the number that it is given.  A sender whose receiver was lost is started
+    anew before: what it still holds of the job would come between.
     """
+    keepers = keepers or {}
     ports = [source] if sink is None else [source, sink]
     for port in ports:  # encoding a picture may have taken longer than a radio may be silent
         port.renew()
-    needs_reception, lost = sink is not None, False
-    kept = {keeper.port for keeper in keepers}
+    needs_reception = sink is not None
+    lost: set[str] = set()
+    kept = {keeper.port for keeper in keepers.values()}
     while True:
-        down = any(keeper.down for keeper in keepers)
+        down = any(keeper.down for keeper in keepers.values())
         if exchange.complete(needs_reception) or (not down and exchange.over(needs_reception)):
             return
         alive()
-        lost |= any([keeper.recovered() for keeper in keepers])
-        if lost and not down and submit is not None:
-            lost = False
-            progress.note(f"radio is back, job {exchange.job_id} starts over")
+        lost |= {role for role, keeper in keepers.items() if keeper.recovered()}
+        if lost == {"rx"} and "tx" in keepers and not keepers["tx"].down:
+            keepers["tx"].begin_again()
+        elif lost and submit is not None and not any(k.down for k in keepers.values()):
+            lost.clear()
             exchange.begin_again((exchange.job_id + 1) % JOB_IDS)
+            progress.note(f"radio is back, the job starts over as number {exchange.job_id}")
             submit(exchange.job_id)
         source.ping()
         for port in ports:

@@ -102,6 +102,13 @@ class Keeper:
         elif self._hangs(now):
             self._lose("it hangs")
 
+    def begin_again(self) -> None:
+        """Start the process anew although it is well: it holds half a job that is void."""
+        if self._child is not None:
+            self._crew.stop(self._child)  # in order: a USRP is let go only so
+            self._child = None
+        self._lose("the other end lost the job")
+
     def _now(self) -> dict[str, int]:
         counters: Any = self.port.status.get("radio")
         if not isinstance(counters, dict):

@@ -50,8 +50,7 @@ def run_send(
 
             session.wait_devices()
             submit(outcome.job_id)
-            kept = list(session.keepers.values())
-            carry(exchange, source, None, session.alive, progress, kept, submit)
+            carry(exchange, source, None, session.alive, progress, session.keepers, submit)
             outcome.job_id, outcome.devices = exchange.job_id, session.device_counters()
             session.end_sender()
         outcome.transmission = exchange.transmission

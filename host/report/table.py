@@ -44,6 +44,7 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     found.append(("CFO", _pair(link["cfo_hz_set"], link["cfo_hz_est"], 1, " Hz")))
     found.append(("SRO", _pair(link["sro_ppm_set"], link["sro_ppm_est"], 2, " ppm")))
     found.append(("frames", _frames(link)))
+    found.append(("devices", _devices(link.get("devices") or {})))
     found.append(("EVM", figure(link["evm_db"], 1, " dB")))
     found.append(("PAPR", figure(link["papr_db"], 1, " dB")))
     found.append(("PSNR", _psnr(quality)))
@@ -125,6 +126,26 @@ def _frames(link: dict[str, Any]) -> str:
     text = f"{received} received" if sent is None else f"{received} of {sent} received"
     erased = link["symbols_erased"]
     return f"{text}, {erased} symbols erased" if erased else text
+
+
+#: Counters of a device that a table names, and their words.
+DEVICE_EVENTS = {
+    "overflows": "overflows",
+    "underflows": "underflows",
+    "late": "late",
+    "restarts": "restarts",
+}
+
+
+def _devices(devices: dict[str, dict[str, int]]) -> str:
+    """What the devices of both radios counted together; a dash where there are none."""
+    if not devices:
+        return "—"
+    totals = {
+        word: sum(counters.get(name, 0) for counters in devices.values())
+        for name, word in DEVICE_EVENTS.items()
+    }
+    return ", ".join(f"{count} {word}" for word, count in totals.items())
 
 
 def _psnr(quality: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Radio ``usrp:ARGS``: a USRP by UHD and gr-uhd; ARGS as ``uhd_find_devices --args`` takes them."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,8 @@ from semcom_blocks.radio.stages import (
 TX_BACKOFF_DB = 20.0
 #: … and receive gain above its smallest, as far as it goes.
 DEFAULT_RX_GAIN_DB = 40.0
+#: How often a device is asked whether it is there; the answer takes a millisecond.
+ASK_S = 1.0
 #: What UHD's long complaints mean, in the order in which they are looked for.
 _REASONS = (
     ("No devices found", "no such device found"),
@@ -60,6 +63,7 @@ class UsrpRadio(Radio):
         self._reporter: BurstReporter | None = None
         self._gaps: TimeGaps | None = None
         self._front_end: Any = None
+        self._asked_s = time.monotonic()
         self._open("tx" if job.role == "tx" else "rx")
 
     @property
@@ -106,9 +110,18 @@ class UsrpRadio(Radio):
         return RadioSource([device, self._gaps, *stages])
 
     def poll(self) -> None:
-        """The driver speaks by itself; only what it should have said is looked at."""
+        """Ask the device for its time now and then: a lost one goes on in silence else."""
         if self._reporter is not None:
             self._reporter.expire()
+        now_s = time.monotonic()
+        if now_s - self._asked_s < ASK_S:
+            return
+        self._asked_s = now_s
+        try:
+            next(iter(self._devices.values())).get_time_now(0)
+        except RuntimeError as error:
+            text = " ".join(str(error).split())
+            raise RadioError(f"{self._name} does not answer: {text[:120]}") from None
 
     def flows(self) -> list[tuple[str, int, bool]]:
         """Received samples flow without end, transmitted ones while there are any."""
