@@ -2,11 +2,13 @@
 """What the generator gets right: ``./semcom eval generation --json docs/results/generation.json``.
 
 Prompts are captions of drawn scenes: *whole* ones, and *relational* ones that leave the places open
-and say how the objects stand to each other. Each generated picture is read by the scene judge, and
-what the prompt says is counted (:mod:`models.scenes.fidelity`). As a yardstick the judge also reads
-the scenes themselves and the autoencoder's copies of them: no generator can score better. Tables:
-steps, guidance, conditions (edges and coarse picture, right ones and those of another scene), and
-the time of one picture. Scenes, noise and pairs are seeded: a table can be repeated.
+and say how the objects stand to each other; *planned* ones are the relational ones with places
+chosen before they are drawn, as the generator does with a prompt alone. Each generated picture is
+read by the scene judge, and what the prompt says is counted (:mod:`models.scenes.fidelity`). As a
+yardstick the judge also reads the scenes themselves and the autoencoder's copies of them: no
+generator can score better. Tables: steps, guidance, conditions (edges and coarse picture, right
+ones and those of another scene), and the time of one picture. Scenes, noise and pairs are seeded: a
+table can be repeated.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+KINDS = ("whole", "relational", "planned")
 AT_ONCE = 64  # pictures drawn together
 STEPS = (1, 2, 4, 8)
 GUIDANCES = (1.0, 1.5, 2.0, 3.0, 4.0)
@@ -67,6 +70,7 @@ class Bench:
         import torch
 
         from models.scenes.loosen import relational
+        from models.scenes.plan import complete
         from models.scenes.render import render
         from models.scenes.sample import sample
 
@@ -76,6 +80,7 @@ class Bench:
         self.whole = self.batch.scenes()
         rng = random.Random(seed)
         self.relational = [relational(s, rng) for s in self.whole]
+        self.planned = [complete(s, rng) for s in self.relational]
         self.pictures = render(self.batch, side)
         self.noise = generator.noise(number, side, seed)
 
@@ -144,9 +149,10 @@ class Bench:
         ]
 
     def row(self, prompts: str, steps: int, guidance: float) -> dict:
-        """One row of the tables of steps and guidance; ``prompts``: whole or relational."""
+        """One row of the tables of steps and guidance; ``prompts``: one of KINDS."""
         wanted = self.whole if prompts == "whole" else self.relational
-        scores = self.score(self.draw(wanted, steps, guidance), wanted)
+        drawn = self.planned if prompts == "planned" else wanted
+        scores = self.score(self.draw(drawn, steps, guidance), wanted)
         return {"prompts": prompts, "steps": steps, "guidance": guidance, **scores}
 
     def conditions(self, steps: int, guidance: float) -> list[dict]:
@@ -232,9 +238,8 @@ def run(args: argparse.Namespace) -> int:
     bench = Bench(
         generator, SceneJudge.load(args.judge, directory), args.scenes, args.side, args.seed
     )
-    kinds = ("whole", "relational")
-    by_steps = [(kind, n, GUIDANCE) for kind in kinds for n in STEPS]
-    by_guidance = [(kind, OWN_STEPS, g) for kind in kinds for g in GUIDANCES]
+    by_steps = [(kind, n, GUIDANCE) for kind in KINDS for n in STEPS]
+    by_guidance = [(kind, OWN_STEPS, g) for kind in KINDS for g in GUIDANCES]
     result = {
         "seed": args.seed,
         "scenes": args.scenes,

@@ -8,12 +8,15 @@
     coarse picture -> encoder -+            |
     received latents ----------+-> z at t0 -+   (t0 = strength; without them noise at t0 = 1)
 
+Where a prompt comes alone, what it leaves open is chosen first, by the seed
+(:mod:`models.scenes.plan`); edges and coarse pictures say themselves where things are.
 A coarse picture is refined by starting the flow from (1-t0)·z + t0·noise, as in C. Meng et al.,
 "SDEdit", ICLR 2022, arXiv:2108.01073. The same request gives the same picture.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +34,7 @@ from models.generation.vae import STRIDE, Vae, VaeConfig
 from models.pictures import edge_tensor, picture_tensor, to_bytes
 from models.roles import Generated, Request, StepDone
 from models.scenes.grammar import parse, write
+from models.scenes.plan import complete
 from models.weights_io import WEIGHTS_DIR
 from semcom_blocks.errors import ConfigError, ModelError, require_range
 
@@ -46,7 +50,11 @@ class EmbeddedGenerator:
 
     name = "embedded"
 
-    def __init__(self, vae: Vae, flow: Flow, control: Control | None = None) -> None:
+    def __init__(
+        self, vae: Vae, flow: Flow, control: Control | None = None, plan: bool = True
+    ) -> None:
+        """``plan``: choose in words what a prompt alone leaves open; else the network has to."""
+        self.plan = plan
         self.vae = vae
         self.flow = flow
         self.control = control
@@ -81,7 +89,7 @@ class EmbeddedGenerator:
                 f"size is {request.width}x{request.height}, permitted for the embedded generator: "
                 + ", ".join(f"{side}x{side}" for side in SIDES)
             )
-        text, notes = self._text(request.text)
+        text, notes = self._text(request)
         edges = None if request.edges is None else self._edges(request)
         start = self._start(request)
         noise = self.noise(1, request.width, request.seed)
@@ -140,11 +148,15 @@ class EmbeddedGenerator:
 
         return controlled
 
-    def _text(self, text: str) -> tuple[Tensor, tuple[str, ...]]:
-        """Tokens (1,3,T) of a caption in the grammar's own words, and notes."""
-        if not text.strip():
+    def _text(self, request: Request) -> tuple[Tensor, tuple[str, ...]]:
+        """Tokens (1,3,T) of the caption in the grammar's own words, and notes."""
+        if not request.text.strip():
             return batch_tokens([""]), ()
-        canonical = write(parse(text))
+        scene = parse(request.text)
+        alone = request.edges is None and request.coarse is None and request.latents is None
+        if self.plan and alone:
+            scene = complete(scene, random.Random(request.seed))
+        canonical = write(scene)
         dropped = tokenise(canonical).dropped
         notes = ()
         if dropped:

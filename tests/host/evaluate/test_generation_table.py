@@ -57,8 +57,8 @@ def test_the_table_can_be_repeated_but_for_the_time(weights, tmp_path):
     table = tables[0]
     assert [row["pictures"] for row in table["bounds"]] == ["of the scenes", "autoencoder's copies"]
     assert table["bounds"][0]["ms_ssim"] == 1.0
-    assert len(table["steps"]) == 2 * len(generation.STEPS)
-    assert len(table["guidance"]) == 2 * len(generation.GUIDANCES)
+    assert len(table["steps"]) == 3 * len(generation.STEPS)
+    assert len(table["guidance"]) == 3 * len(generation.GUIDANCES)
     assert {"text", "text + edges", "edges", "text + wrong edges"} <= {
         row["condition"] for row in table["conditions"]
     }
