@@ -29,6 +29,11 @@ class SampleClock:
         self.anchor_s = time_s
         self.anchor_count = self.count
 
+    def join(self, other: SampleClock) -> None:
+        """Take the next sample together with ``other``'s, at the same rate: one grid, one anchor."""
+        self.anchor_s = other.anchor_s
+        self.anchor_count = self.count - (other.count - other.anchor_count)
+
     def time_of(self, count: int) -> float:
         """When sample ``count`` is taken."""
         return self.anchor_s + (count - self.anchor_count) / self.rate_hz
