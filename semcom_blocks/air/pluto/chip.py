@@ -162,9 +162,11 @@ class Chip:
         self._changed()
 
     def load_fir(self, text: str) -> None:
-        if self.fir_enabled:
-            raise OSError(errno.EBUSY, "filter is in use, disable it first")
-        self.fir = parse_fir(text)
+        fir = parse_fir(text)
+        if self.fir_enabled and self._rate_request_hz < lowest_rate_hz(fir.factor):
+            raise OSError(errno.EINVAL, f"filter by {fir.factor} is not enough for the rate")
+        self.fir = fir
+        self._changed()
 
     def enable_fir(self, text: str) -> None:
         enable = bool(parse_int(text, 0, 1))

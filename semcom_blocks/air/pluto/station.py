@@ -31,7 +31,7 @@ MAX_BUFFER_BYTES = 64 << 20
 MAX_QUEUE_BYTES = 256 << 20
 #: What a client's wait is limited to before any has set a time-out.
 DEFAULT_TIMEOUT_MS = 2500
-BUSY_PATIENCE_S = 0.25
+BUSY_PATIENCE_S = 0.5
 
 
 class Station:

@@ -149,9 +149,9 @@ def test_a_device_opens_once_and_again_after_it_was_left(plutos, connect):
     for device in (ADC, DAC):
         assert first.ask(f"OPEN {device} 64 00000003") == 0
         assert first.ask(f"OPEN {device} 64 00000003") == -errno.EBUSY
-        assert second.ask(f"OPEN {device} 64 00000003") == -errno.EBUSY
-        assert second.ask(f"SET {device} BUFFERS_COUNT 8") == -errno.EBUSY
         assert second.ask(f"CLOSE {device}") == -errno.ENXIO
+    assert second.ask(f"OPEN {ADC} 64 00000003") == -errno.EBUSY
+    assert second.ask(f"SET {DAC} BUFFERS_COUNT 8") == -errno.EBUSY
     assert first.ask(f"CLOSE {ADC}") == 0
     assert second.ask(f"OPEN {ADC} 64 00000003") == 0
     first.sock.close()

@@ -35,7 +35,9 @@ def air_process(tmp_path):
 
     def start(*devices):
         path = tmp_path / "air.json"
-        path.write_text(json.dumps({"devices": devices, "control": "tcp://127.0.0.1:*"}))
+        # A busy machine may take the flowgraph's processor away for longer than usual.
+        config = {"devices": devices, "control": "tcp://127.0.0.1:*", "grace_s": 5.0}
+        path.write_text(json.dumps(config))
         command = [sys.executable, "-m", "semcom_blocks.air", "--config", str(path)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         started.append(process)
