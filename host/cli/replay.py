@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Send a recording through the receiver again and hold each frame against its first reception.
 
-The recording is a SigMF pair of `semcom demo --record`, `semcom rx --record` or `semcom tx --record`,
-received as it was made unless options say otherwise; or one by other software at --sample-rate-hz.
+The recording is a SigMF pair that demo, rx or tx made with --record, received as it was made
+unless options say otherwise; or one by other software at --sample-rate-hz.
 """
 
 from __future__ import annotations
