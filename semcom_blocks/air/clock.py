@@ -30,7 +30,7 @@ class SampleClock:
         self.anchor_count = self.count
 
     def join(self, other: SampleClock) -> None:
-        """Take the next sample together with ``other``'s, at the same rate: one grid, one anchor."""
+        """Take the next sample together with ``other``'s, which has the same rate: one grid."""
         self.anchor_s = other.anchor_s
         self.anchor_count = self.count - (other.count - other.anchor_count)
 
