@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from calibration import delay, frequency, gain, imbalance, noise, rate, waveforms
+from calibration.continuity import unbroken
 from calibration.drivers.base import Radio
 from calibration.errors import Clipped, NoSignal
 from calibration.outcome import Clocks, Floor, Mixer, Outcome, Way
@@ -321,7 +322,8 @@ class _Work:
             return self.radio.receive(count)
         for _ in range(RECORD_TRIES):
             samples = self.radio.receive(count)
-            if not self._sender.interrupted():
+            # A driver may learn of a gap later than the record comes.
+            if not self._sender.interrupted() and unbroken(samples, waveforms.PERIOD):
                 return samples
         raise RadioError(
             f"{self._sender.name}: transmission breaks off again and again, permitted: a lower "
