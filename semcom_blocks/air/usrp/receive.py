@@ -41,7 +41,8 @@ REPORT_BYTES = 32 * 1024
 REPORT_PACKETS = 16
 MAX_COMMANDS = 33  # the device's queue
 MIN_PACKET_SAMPLES = 16
-MAX_PACKET_SAMPLES = 2000
+# What libuhd hands on at once of frames of 7800 bytes; it would split longer packets.
+MAX_PACKET_SAMPLES = 1944
 FLOOR_DBFS = -120.0  # what silence is told as
 CODE_SHIFT = 16 - ADC_BITS  # the converter's bits are the upper ones of 16
 
