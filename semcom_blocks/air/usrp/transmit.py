@@ -32,8 +32,8 @@ from semcom_blocks.air.usrp.chdr import (
 from semcom_blocks.air.usrp.link import Link, TxEvent
 from semcom_blocks.air.usrp.timekeeper import NEAR_SAMPLES, Timekeeper, difference
 
-# 65 ms at 2 MS/s: a host that is late by a scheduler's turn does no harm.
-CAPACITY_BYTES = 512 * 1024
+# 131 ms at 2 MS/s: a host that is late by some turns of a busy scheduler does no harm.
+CAPACITY_BYTES = 1024 * 1024
 CAPACITY_PACKETS = 4096
 FULL_SCALE = 32767.0  # what libuhd makes of 1.0
 SEQUENCE_ERROR = 2

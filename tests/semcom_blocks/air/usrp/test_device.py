@@ -282,11 +282,18 @@ def test_two_devices_in_one_air(usrps, connect):
     sender, receiver = open_host(connect, one), open_host(connect, two)
     burst = np.zeros(2 * 1900, "<i2")
     burst[::2] = 16384
-    starts = [host.call("get_timekeeper_time", 0, False) + 300_000 for host in (sender, receiver)]
+
+    def now(host):
+        return host.call("get_timekeeper_time", 0, False)
+
+    before, there, after = now(sender), now(receiver), now(sender)
+    while after - before > 10_000:  # 10 ms: the machine was busy
+        before, there, after = now(sender), now(receiver), now(sender)
+    starts = [before + 1_000_000, there + 1_000_000]
     for k in range(30):
         kind, at = (PacketType.TIMED_DATA, starts[0]) if k == 0 else (PacketType.DATA, None)
         sender.send(kind, 100, burst.tobytes(), k, at, end=k == 29)
-    receive_command(receiver, 1, 8000, starts[1] + 10_000)
+    receive_command(receiver, 1, 8000, starts[1] + 20_000)
     samples, _ = receive_samples(receiver, 8000)
     loud = np.flatnonzero(abs(samples) > 0.4)
     assert len(loud) > 1000
