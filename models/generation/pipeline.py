@@ -35,14 +35,14 @@ from models.pictures import edge_tensor, picture_tensor, to_bytes
 from models.roles import Generated, Request, StepDone
 from models.scenes.grammar import parse, write
 from models.scenes.plan import complete
-from models.weights_io import WEIGHTS_DIR
+from models.weights_io import WEIGHTS_DIR, read_card
 from semcom_blocks.errors import ConfigError, ModelError, require_range
 
 STEPS = 8
 GUIDANCE = 2.0
 MAX_STEPS = 64  # more changes nothing that can be seen
 MAX_GUIDANCE = 10.0  # beyond, colours only saturate
-SIDES = (64, 128)  # pixels, as trained
+SIDE, LARGE_SIDE = 64, 128  # pixels
 
 
 class EmbeddedGenerator:
@@ -51,10 +51,19 @@ class EmbeddedGenerator:
     name = "embedded"
 
     def __init__(
-        self, vae: Vae, flow: Flow, control: Control | None = None, plan: bool = True
+        self,
+        vae: Vae,
+        flow: Flow,
+        control: Control | None = None,
+        plan: bool = True,
+        sides: tuple[int, ...] = (SIDE,),
     ) -> None:
-        """``plan``: choose in words what a prompt alone leaves open; else the network has to."""
+        """``plan``: choose in words what a prompt alone leaves open; else the network has to.
+
+        sides: of pictures in pixels, as trained.
+        """
         self.plan = plan
+        self.sides = sides
         self.vae = vae
         self.flow = flow
         self.control = control
@@ -72,10 +81,12 @@ class EmbeddedGenerator:
         branch = None
         if control and (directory / f"{control}.json").exists():
             branch = load_network(Control, ControlConfig, control, directory)
+        large = read_card(flow, directory).get("training", {}).get("large_share", 0) > 0
         return cls(
             load_network(Vae, VaeConfig, vae, directory),
             load_network(Flow, FlowConfig, flow, directory),
             branch,
+            sides=(SIDE, LARGE_SIDE) if large else (SIDE,),
         )
 
     def generate(self, request: Request, progress: StepDone | None = None) -> Generated:
@@ -84,10 +95,10 @@ class EmbeddedGenerator:
         guidance = GUIDANCE if request.guidance is None else request.guidance
         require_range("steps", steps, 1, MAX_STEPS)
         require_range("guidance", guidance, 0, MAX_GUIDANCE)
-        if request.width != request.height or request.width not in SIDES:
+        if request.width != request.height or request.width not in self.sides:
             raise ConfigError(
                 f"size is {request.width}x{request.height}, permitted for the embedded generator: "
-                + ", ".join(f"{side}x{side}" for side in SIDES)
+                + ", ".join(f"{side}x{side}" for side in self.sides)
             )
         text, notes = self._text(request)
         edges = None if request.edges is None else self._edges(request)

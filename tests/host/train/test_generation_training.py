@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 
 from host.train import control, flow, vae  # noqa: E402
+from models.generation.flow import Flow, FlowConfig  # noqa: E402
 from models.generation.loading import load_network  # noqa: E402
 from models.generation.pipeline import EmbeddedGenerator  # noqa: E402
 from models.generation.vae import Vae, VaeConfig  # noqa: E402
@@ -85,6 +86,16 @@ def test_a_flow_that_goes_on_is_the_flow_that_never_stopped(weights, tmp_path):
     assert card(tmp_path / "b", "flow-v1")["sha256"] == whole["sha256"]
     assert run(flow, *words, "--out", tmp_path / "b", "--resume") == 0  # nothing left to do
     assert card(tmp_path / "b", "flow-v1")["sha256"] == whole["sha256"]
+
+
+def test_a_flow_may_start_from_another(weights, tmp_path):
+    words = ("--weights", weights, "--out", tmp_path, *TINY_FLOW)
+    assert run(flow, *words, "--start", "flow-v1", "--lr", 1e-7) == 0
+    a, b = (load_network(Flow, FlowConfig, "flow-v1", folder) for folder in (weights, tmp_path))
+    for own, other in zip(a.parameters(), b.parameters(), strict=True):
+        torch.testing.assert_close(own, other, atol=1e-3, rtol=0)
+    with pytest.raises(ConfigError, match="start is FlowConfig"):
+        run(flow, *words, "--start", "flow-v1", "--blocks", 3)
 
 
 def test_a_decoder_alone_is_trained_for_the_same_latents(weights, tmp_path):

@@ -29,7 +29,7 @@ def shaken(module):
 def tiny():
     torch.manual_seed(0)
     control = shaken(Control(ControlConfig.of(FLOW, 2)))
-    return EmbeddedGenerator(shaken(Vae(VAE)), shaken(Flow(FLOW)), control)
+    return EmbeddedGenerator(shaken(Vae(VAE)), shaken(Flow(FLOW)), control, sides=(64, 128))
 
 
 @pytest.fixture(scope="session")

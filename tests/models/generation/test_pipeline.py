@@ -155,6 +155,17 @@ def test_it_is_loaded_from_files_with_or_without_the_edge_branch(tiny, tiny_file
         EmbeddedGenerator.load(folder).generate(request)
 
 
+def test_a_size_that_was_not_trained_is_refused(tiny_files, tmp_path):
+    small = Request(TEXT, width=128, height=128, steps=1)
+    with pytest.raises(ConfigError, match="128x128, permitted for the embedded generator: 64x64$"):
+        EmbeddedGenerator.load(tiny_files).generate(small)
+    folder = tmp_path / "large"
+    shutil.copytree(tiny_files, folder)
+    card = json.loads((tiny_files / "flow-v1.json").read_text())
+    (folder / "flow-v1.json").write_text(json.dumps(card | {"training": {"large_share": 0.2}}))
+    assert EmbeddedGenerator.load(folder).generate(small).picture.shape == (128, 128, 3)
+
+
 def test_weights_of_another_kind_are_refused(tiny_files, tmp_path):
     folder = tmp_path / "mixed"
     shutil.copytree(tiny_files, folder)
