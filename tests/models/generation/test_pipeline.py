@@ -157,7 +157,7 @@ def test_it_is_loaded_from_files_with_or_without_the_edge_branch(tiny, tiny_file
 
 def test_a_size_that_was_not_trained_is_refused(tiny_files, tmp_path):
     small = Request(TEXT, width=128, height=128, steps=1)
-    with pytest.raises(ConfigError, match="128x128, permitted for the embedded generator: 64x64$"):
+    with pytest.raises(ConfigError, match=r"128x128, permitted for the embedded generator: 64x64$"):
         EmbeddedGenerator.load(tiny_files).generate(small)
     folder = tmp_path / "large"
     shutil.copytree(tiny_files, folder)
