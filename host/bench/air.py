@@ -232,16 +232,7 @@ class _Client:
             raise PeerError(f"client ended with {self._process.returncode}: see above")
         if self._pluto:
             return {"lost": 0, **json.loads(text.splitlines()[-1])}
-        received, sent = _RECEIVED.search(text), _SENT.search(text)
-        if received is None or sent is None:
-            raise PeerError("benchmark_rate has told no figures")
-        spent_s = round(self._seconds + 2 * MARGIN_S)
-        lost = sum(int(number) for number in _LOST.findall(text))
-        return {
-            "tx": int(sent[1]) / spent_s / 1e6,
-            "rx": int(received[1]) / spent_s / 1e6,
-            "lost": lost,
-        }
+        return benchmark_rate_told(text, round(self._seconds + 2 * MARGIN_S))
 
     def kill(self) -> None:
         """End it, if it has not ended."""
@@ -251,6 +242,18 @@ class _Client:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def benchmark_rate_told(text: str, seconds: float) -> dict[str, float]:
+    """MS/s each way and everything lost, from the summary of UHD's benchmark_rate."""
+    received, sent = _RECEIVED.search(text), _SENT.search(text)
+    if received is None or sent is None:
+        raise PeerError("benchmark_rate has told no figures")
+    return {
+        "tx": int(sent[1]) / seconds / 1e6,
+        "rx": int(received[1]) / seconds / 1e6,
+        "lost": sum(int(number) for number in _LOST.findall(text)),
+    }
 
 
 def table(rows: list[dict[str, Any]]) -> Table:

@@ -19,6 +19,7 @@ function", Proc. IEEE ISCAS 1974.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 
@@ -111,6 +112,12 @@ class Interpolator:
         window = np.i0(self._beta * np.sqrt(inside)) / np.i0(self._beta)
         window[inside == 0] = 0
         return 2 * self._cutoff * np.sinc(2 * self._cutoff * u) * window
+
+
+@functools.lru_cache(maxsize=32)
+def interpolator(ratio: float, cutoff: float, transition: float) -> Interpolator:
+    """One with these parameters; its matrices are kept over changes of carrier and back."""
+    return Interpolator(ratio, cutoff, transition)
 
 
 def _row_length(ratio: float) -> int:

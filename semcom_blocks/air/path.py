@@ -23,7 +23,7 @@ from semcom_blocks.air.config import PathConfig
 from semcom_blocks.air.device import Tuning
 from semcom_blocks.air.fading import TapGains
 from semcom_blocks.air.frontend import TX_FULL_SCALE_DBM
-from semcom_blocks.air.interpolate import TRANSITION, Interpolator
+from semcom_blocks.air.interpolate import TRANSITION, Interpolator, interpolator
 from semcom_blocks.air.line import TransmitLine
 from semcom_blocks.air.spinner import Spinner
 
@@ -96,10 +96,10 @@ class Path:
             self.behind = round(delay) + memory
             return _Plan(tx, rx, step - round(delay), None, offset_hz, centre, *spinners)
         cutoff, transition = (high - low) / 2 / tx.rate_hz, TRANSITION * slow_hz / tx.rate_hz
-        interpolator = Interpolator(ratio, cutoff, transition)
-        self.behind = interpolator.guard + math.ceil(delay) + memory + 2
-        self.ahead = interpolator.guard + math.ceil(ratio) + 2
-        return _Plan(tx, rx, 0, interpolator, offset_hz, centre, *spinners)
+        between = interpolator(ratio, cutoff, transition)
+        self.behind = between.guard + math.ceil(delay) + memory + 2
+        self.ahead = between.guard + math.ceil(ratio) + 2
+        return _Plan(tx, rx, 0, between, offset_hz, centre, *spinners)
 
     def process(self, line: TransmitLine, start: int, n: int) -> np.ndarray | None:
         """complex64 (n,), fresh, |1|² = 1 mW, for the receiver's samples from ``start`` on.

@@ -258,3 +258,16 @@ def test_path_may_change_while_samples_flow():
         after = receive(air, b, 40_000)
     assert np.abs(before).mean() == pytest.approx(0.5, rel=1e-2)
     assert np.abs(after[-2000:]).mean() == pytest.approx(0.05, rel=2e-2)
+
+
+def test_engine_that_breaks_is_seen_to(caplog):
+    def broken(at, n):
+        raise RuntimeError("no samples")
+
+    a, b = UnitDevice("a", broken), UnitDevice("b")
+    b.rx[0].open = True
+    with Air(config(a, b), [a, b]) as air:
+        with air.lock:
+            assert not air.wait_for(lambda: False, 0.2)
+        assert not air.running
+    assert "no samples" in caplog.text

@@ -10,15 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from semcom_blocks.air.__main__ import main
+
 ROOT = Path(__file__).resolve().parents[3]
 TIMEOUT_S = 30.0
 
 
-def start(tmp_path, document):
+def written(tmp_path, document):
     file = tmp_path / "air.json"
     file.write_text(document if isinstance(document, str) else json.dumps(document))
+    return file
+
+
+def start(tmp_path, document):
     return subprocess.Popen(
-        [sys.executable, "-m", "semcom_blocks.air", "--config", str(file)],
+        [sys.executable, "-m", "semcom_blocks.air", "--config", str(written(tmp_path, document))],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -54,10 +60,12 @@ def test_says_when_it_is_ready_and_ends_in_order(tmp_path, number):
         ({"devices": [pluto("127.71.3.3")], "control": "tcp://0.0.0.0:*"}, ["not loopback"]),
     ],
 )
-def test_bad_configuration_is_one_line_and_status_2(tmp_path, document, words):
-    with start(tmp_path, document) as process:
-        output, errors = process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode == 2
+def test_bad_configuration_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, document, words):
+    monkeypatch.setattr("sys.argv", ["air", "--config", str(written(tmp_path, document))])
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # the test runner keeps its handlers
+    monkeypatch.setattr("logging.basicConfig", lambda **_: None)
+    assert main() == 2
+    output, errors = capsys.readouterr()
     assert output == ""
     assert errors.count("\n") == 1
     assert errors.startswith("semcom: error: ")
@@ -65,12 +73,21 @@ def test_bad_configuration_is_one_line_and_status_2(tmp_path, document, words):
         assert word in errors
 
 
-def test_address_in_use_is_named(tmp_path):
+def test_address_in_use_is_named(tmp_path, monkeypatch, capsys):
     row = pluto("127.71.3.4")
+    document = written(tmp_path, {"devices": [row]})
+    monkeypatch.setattr("sys.argv", ["air", "--config", str(document)])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("logging.basicConfig", lambda **_: None)
     with socket.socket() as other:
         other.bind((row["address"], row["port"]))
         other.listen()
-        with start(tmp_path, {"devices": [row]}) as process:
-            _, errors = process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode == 2
-    assert str(row["port"]) in errors
+        assert main() == 2
+    assert str(row["port"]) in capsys.readouterr().err
+
+
+def test_absent_file_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["air", "--config", str(tmp_path / "none.json")])
+    monkeypatch.setattr("logging.basicConfig", lambda **_: None)
+    assert main() == 2
+    assert "none.json cannot be read: No such file" in capsys.readouterr().err
