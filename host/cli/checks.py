@@ -23,6 +23,8 @@ def check_run(
         kind = run.radio.spec
         argument = {"pluto": "URI", "usrp": "ARGS"}[kind]
         raise ConfigError(f"radio {kind!a} names no device, permitted: {kind}:{argument}")
+    if run.radio.cyclic:
+        _check_cyclic(run)
     if host is not None:
         check_endpoint(host)
     if radios:
@@ -30,6 +32,14 @@ def check_run(
     elif run.recording.path is not None:
         raise ConfigError("--record is given with --attach, permitted: a flowgraph's own recorder")
     return run
+
+
+def _check_cyclic(run: RunConfig) -> None:
+    """A repeated job is the same every time: it cannot answer acknowledgements."""
+    if not run.radio.is_hardware:
+        raise ConfigError(f"cyclic with radio {run.radio.spec!a}, permitted: pluto:URI, usrp:ARGS")
+    if run.link.feedback != "none":
+        raise ConfigError(f"link.feedback {run.link.feedback!a} with cyclic, permitted: none")
 
 
 def _check_both(run: RunConfig) -> None:

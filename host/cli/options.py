@@ -178,6 +178,7 @@ def add_front(parser: argparse.ArgumentParser, *sides: str) -> None:
             default=argparse.SUPPRESS,
             help="hand the job over once and let the radio repeat it; without acknowledgements",
         )
+        add_field(group, "--cyclic-s", "radio.cyclic_s", "how long it repeats in s")
     if "rx" in sides:
         add_field(
             group,

@@ -45,8 +45,10 @@ def resolve(args: argparse.Namespace) -> RunConfig:
     run = load_run(args.config, given, defaults)
     if not run.radio.is_sim:
         defaults["channel.model"] = "none"
-    if run.radio.kind == "file":
+    if run.radio.kind == "file" or run.radio.cyclic:
         defaults["link.feedback"] = "none"
+    if run.radio.cyclic:
+        defaults["link.repeats"] = 1
     return load_run(args.config, given, defaults)
 
 

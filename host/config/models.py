@@ -125,6 +125,8 @@ class RadioConfig(Frozen):
     tx_antenna: str | None = Field(None, max_length=64, description="a port's name")
     rx_antenna: str | None = Field(None, max_length=64, description="a port's name")
     cyclic: bool = False
+    # How long a job is repeated once it was handed over.
+    cyclic_s: float = Field(10.0, ge=0.1, le=86400)
     buffer_samples: int | None = Field(None, ge=256, le=2**26)
     kernel_buffers: int = Field(4, ge=2, le=64)
     profile: str | None = Field(None, max_length=4096, description="a file, a folder or none")

@@ -52,6 +52,9 @@ def run_send(
             submit(outcome.job_id)
             carry(exchange, source, None, session.alive, progress, session.keepers, submit)
             outcome.job_id, outcome.devices = exchange.job_id, session.device_counters()
+            if run.radio.cyclic:
+                progress.note(f"the radio repeats the job for {run.radio.cyclic_s:g} s")
+                session.rest(run.radio.cyclic_s)
             session.end_sender()
         outcome.transmission = exchange.transmission
         outcome.versions = {**own_versions(), "host": pong["versions"]}

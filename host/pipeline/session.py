@@ -93,6 +93,13 @@ class Session:
         for keeper in self.keepers.values():
             keeper.recovered()  # nothing was under way
 
+    def rest(self, seconds: float) -> None:
+        """Let the processes do what they do."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.alive()
+            time.sleep(SLICE_S)
+
     def open_air(self) -> None:
         """Start the virtual radios that a bare kind stands for, and use them from now on."""
         if self.run.radio.wants_air:

@@ -7,6 +7,7 @@ from typing import Any
 
 from semcom_blocks.errors import RadioError
 from semcom_blocks.gr.burst_filler import BurstFiller
+from semcom_blocks.gr.cyclic_burst import CyclicBurst
 from semcom_blocks.gr.gaps import BUFFER_KEY, BufferGaps
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.radio.interface import Radio
@@ -32,6 +33,8 @@ DEFAULT_RX_GAIN_DB = 40.0
 #: Length of a libiio buffer: long enough for one round trip over USB, short enough for the ARQ.
 BUFFER_S = 4e-3
 MIN_BUFFER = 1024
+#: … of one that is repeated: a second at 1 MS/s.
+CYCLIC_SAMPLES = 2**20
 #: Status of the converter's core; a bit stays until it is written.
 STATUS_REGISTER = 0x80000088
 UNDERFLOW_BIT, OVERFLOW_BIT = 1, 4
@@ -93,8 +96,6 @@ class PlutoRadio(Radio):
     def sink(self) -> RadioSink:
         """See :class:`~semcom_blocks.radio.interface.Radio`."""
         job, front = self._job, self._job.front
-        if front.cyclic:
-            raise RadioError("cyclic is not there yet")
         carrier_hz = carriers_of(job)[0]
         channel = self._context.channel(PHY, "voltage0", True)
         lo = self._context.channel(PHY, "altvoltage1", True)
@@ -104,17 +105,21 @@ class PlutoRadio(Radio):
         self._set_gain(channel, gain_db, "tx_gain_db")
         stages = transmit_stages(shift_hz, self._numerology(), front, self._profile)
         self._front_end = stages[-1]
-        size = self._buffer_samples()
-        # On their way at the end of a job: the kernel's queue, and two buffers above it.
-        tail = (front.kernel_buffers + 2) * size
-        filler = BurstFiller(tail, -self._profile.tx_offset)
+        size = self._buffer_samples(front.cyclic)
+        reporter: Any
+        if front.cyclic:
+            reporter = CyclicBurst(size)
+        else:
+            # On their way at the end of a job: the kernel's queue, and two buffers above it.
+            tail = (front.kernel_buffers + 2) * size
+            reporter = BurstFiller(tail, -self._profile.tx_offset)
         self._context.set_kernel_buffers(DAC, front.kernel_buffers)
         self._watch("underflows", DAC, UNDERFLOW_BIT)
         device = self._open(
-            "transmitter", _iio().fmcomms2_sink_fc32, self._uri, [True, True], size, False
+            "transmitter", _iio().fmcomms2_sink_fc32, self._uri, [True, True], size, front.cyclic
         )
         self._streams["tx"] = device
-        return RadioSink([*stages, filler, device], filler)
+        return RadioSink([*stages, reporter, device], reporter)
 
     def source(self) -> RadioSource:
         """See :class:`~semcom_blocks.radio.interface.Radio`."""
@@ -155,8 +160,9 @@ class PlutoRadio(Radio):
                     self._gaps.report()
 
     def flows(self) -> list[tuple[str, int, bool]]:
-        """Both directions flow without end."""
-        return [(side, self._moved(side), True) for side in self._streams]
+        """Both directions flow without end, but for a buffer that the radio repeats."""
+        cyclic = self._job.front.cyclic
+        return [(side, self._moved(side), not (cyclic and side == "tx")) for side in self._streams]
 
     def counters(self) -> dict[str, int]:
         """See :class:`~semcom_blocks.radio.interface.Radio`."""
@@ -173,9 +179,11 @@ class PlutoRadio(Radio):
     def _numerology(self) -> Numerology:
         return replace(self._job.numerology, sample_rate_hz=self._rate_hz)
 
-    def _buffer_samples(self) -> int:
+    def _buffer_samples(self, cyclic: bool = False) -> int:
         if self._job.front.buffer_samples is not None:
             return self._job.front.buffer_samples
+        if cyclic:
+            return CYCLIC_SAMPLES
         size = MIN_BUFFER
         while size < BUFFER_S * self._rate_hz:
             size *= 2

@@ -92,9 +92,15 @@ class RadioSink(gr.hier_block2):
             gr.io_signature(0, 0, 0),
         )
         self._kept = chain
+        self._reporter = reporter
         self.message_port_register_hier_out("status")
         self.connect(self, *chain)
         self.msg_connect(reporter, "status", self, "status")
+
+    @property
+    def failed(self) -> RadioError | None:
+        """Why the chain cannot go on."""
+        return getattr(self._reporter, "failed", None)
 
 
 class RadioSource(gr.hier_block2):

@@ -7,6 +7,7 @@ from typing import Any
 
 from semcom_blocks.errors import RadioError
 from semcom_blocks.gr.burst_reporter import BurstReporter
+from semcom_blocks.gr.cyclic_burst import CyclicBurst
 from semcom_blocks.gr.gaps import TimeGaps
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.radio.interface import Radio
@@ -79,8 +80,6 @@ class UsrpRadio(Radio):
     def sink(self) -> RadioSink:
         """See :class:`~semcom_blocks.radio.interface.Radio`."""
         front = self._job.front
-        if front.cyclic:
-            raise RadioError("cyclic is not there yet")
         device = self._open("tx")
         shift_hz = self._tune(device, carriers_of(self._job)[0])
         self._set_bandwidth(device)
@@ -91,7 +90,9 @@ class UsrpRadio(Radio):
         stages = transmit_stages(shift_hz, self._numerology(), front, self._profile)
         self._front_end = stages[-1]
         self._reporter = BurstReporter()
-        sink = RadioSink([*stages, self._reporter, device], self._reporter)
+        cycle = [CyclicBurst()] if front.cyclic else []
+        chain = [*stages, *cycle, self._reporter, device]
+        sink = RadioSink(chain, cycle[0] if cycle else self._reporter)
         sink.msg_connect(device, "async_msgs", self._reporter, "async_msgs")
         return sink
 
@@ -111,8 +112,6 @@ class UsrpRadio(Radio):
 
     def poll(self) -> None:
         """Ask the device for its time now and then: a lost one goes on in silence else."""
-        if self._reporter is not None:
-            self._reporter.expire()
         now_s = time.monotonic()
         if now_s - self._asked_s < ASK_S:
             return
