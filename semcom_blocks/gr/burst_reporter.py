@@ -9,10 +9,13 @@ import pmt
 from gnuradio import gr
 
 from semcom_blocks.gr import pdu
+from semcom_blocks.gr.base import Ticker
 
 #: How long an acknowledgement of a burst may take after its last sample was handed over; then
 #: the job is taken for sent, since the message may have been lost.
 ACK_WAIT_S = 2.0
+#: How often that is looked at.
+TICK_S = 0.1
 #: Events of the driver that are counted, under these names.
 COUNTED = {
     "underflow": "underflows",
@@ -41,6 +44,19 @@ class BurstReporter(gr.sync_block):
         self.message_port_register_in(pmt.intern("async_msgs"))
         self.message_port_register_out(pmt.intern("status"))
         self.set_msg_handler(pmt.intern("async_msgs"), self._on_event)
+        self.message_port_register_in(pmt.intern("tick"))
+        self.set_msg_handler(pmt.intern("tick"), self._on_tick)
+        self._ticker = Ticker(self, TICK_S)
+
+    def start(self) -> bool:
+        """Called by the scheduler."""
+        self._ticker.start()
+        return True
+
+    def stop(self) -> bool:
+        """Called by the scheduler."""
+        self._ticker.stop()
+        return True
 
     def work(self, input_items: list[np.ndarray], output_items: list[np.ndarray]) -> int:
         """Copy, and note ends of bursts and jobs; see :meth:`gr.sync_block.work`."""
@@ -56,8 +72,7 @@ class BurstReporter(gr.sync_block):
                 self._ends.append(end)
         return len(samples)
 
-    def expire(self) -> None:
-        """Report jobs whose acknowledgement is overdue; called now and then."""
+    def _on_tick(self, _message: Any) -> None:
         self._report(time.monotonic() - ACK_WAIT_S)
 
     def _on_event(self, message: Any) -> None:

@@ -12,7 +12,7 @@ from semcom_blocks.phy.frontend import correct, predistort
 class TransmitFrontEnd(gr.sync_block):
     """Stream in, stream out within full scale; ``clipped`` counts samples that were not."""
 
-    def __init__(self, gain: float, conjugate: complex = 0.0, offset: complex = 0.0) -> None:
+    def __init__(self, gain: float = 1.0, conjugate: complex = 0.0, offset: complex = 0.0) -> None:
         gr.sync_block.__init__(
             self, "Transmit Front End", in_sig=[np.complex64], out_sig=[np.complex64]
         )

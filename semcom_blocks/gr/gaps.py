@@ -60,7 +60,7 @@ class TimeGaps(gr.sync_block):
     ``overflows`` counts gaps, ``lost_samples`` what was lost in them.
     """
 
-    def __init__(self, sample_rate_hz: float) -> None:
+    def __init__(self, sample_rate_hz: float = 1e6) -> None:
         gr.sync_block.__init__(self, "Time Gaps", in_sig=[np.complex64], out_sig=[np.complex64])
         self._rate_hz = float(require_range("sample_rate_hz", sample_rate_hz, 1.0, 1e9))
         self._origin: tuple[int, int, float] | None = None

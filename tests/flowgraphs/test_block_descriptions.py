@@ -32,6 +32,8 @@ def calls(description: dict) -> list[tuple[Callable, set[str]]]:
     names: dict = {}
     exec(templates["imports"], names)
     source = templates.get("make") or templates["var_make"]
+    # The line by which Companion places a widget is no expression before it is rendered.
+    source = re.sub(r"^.*gui_hint.*$", "", source, flags=re.MULTILINE)
     tree = ast.parse(re.sub(r"\$\{\s*(\w+)\s*\}", r"\1", source))
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return [

@@ -33,7 +33,8 @@ INTERNAL_PORTS = {"system", "tick"}
 
 
 def parameters(key):
-    return [entry["id"] for entry in DESCRIPTIONS[key].get("parameters", [])]
+    entries = DESCRIPTIONS[key].get("parameters", [])
+    return [entry["id"] for entry in entries if entry["dtype"] != "gui_hint"]
 
 
 def place(platform, key, **values):
@@ -50,10 +51,13 @@ def place(platform, key, **values):
 
 
 def construct(block):
-    """The call that the generated program makes for a block: its node and the names it needs."""
+    """The call that the generated program makes for a block: its node and the names it needs.
+
+    Behind the call a widget is placed.
+    """
     names: dict = {}
     exec(block.templates.render("imports"), names)
-    return ast.parse(block.templates.render("make"), mode="eval").body, names
+    return ast.parse(block.templates.render("make")).body[0].value, names
 
 
 @pytest.fixture
