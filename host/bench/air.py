@@ -37,6 +37,8 @@ from models.weights_io import write_atomic
 from semcom_blocks.errors import PeerError
 
 SECONDS = 5.0
+#: Load per processor before the start above which figures say little.
+BUSY_SHARE = 0.5
 #: Where distributions put UHD's examples.
 BENCHMARK_RATE = [
     Path(folder) / "benchmark_rate"
@@ -94,8 +96,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 0 if every target that could be measured is met."""
     notes: list[str] = []
+    load, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    if load > BUSY_SHARE * cpus:
+        notes.append(f"other work keeps this machine busy (load {load:.1f} on {cpus} processors)")
     rows = [row for case in CASES if (row := _measured(case, args.seconds, notes)) is not None]
-    report = {"rows": rows, "notes": notes, "cpus": os.cpu_count(), "versions": own_versions()}
+    report = {"rows": rows, "notes": notes, "cpus": cpus, "versions": own_versions()}
     console = Console()
     console.print(table(rows))
     for note in notes:
