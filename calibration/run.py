@@ -24,8 +24,8 @@ from semcom_blocks.errors import RadioError
 
 #: Records for levels need a tenth of the precision.
 LEVEL_SAMPLES = 1 << 14
-#: Records for clocks are longer by this: their precision grows with the power 1.5.
-CLOCK_RECORDS = 4
+#: Records for clocks and images are longer by this: in noise both need it.
+LONG = 4
 #: Peak wanted while levels are sought: far from clipping, far over the converter's own noise.
 PEAK_WANTED_DBFS = (-20.0, -3.0)
 LEVEL_TRIES = 12
@@ -135,9 +135,7 @@ class _Work:
         reference = self._needed_reference()
         carrier, tuned = self._tune(reference, 0.0)
         self._listen(reference, waveforms.pair())
-        found = frequency.find_pair(
-            self._record(CLOCK_RECORDS), self.rate_hz, self.reference_rate_hz
-        )
+        found = frequency.find_pair(self._record(LONG), self.rate_hz, self.reference_rate_hz)
         received = float(np.mean(np.subtract(found.received_hz, found.sent_hz)))
         self._offset_hz = received + tuned - carrier
         self.outcome.clocks = Clocks(
@@ -154,7 +152,7 @@ class _Work:
         waveform = waveforms.wideband()
         self._listen(reference, waveform)
         self.outcome.drift_ppm = rate.from_drift(
-            self._record(CLOCK_RECORDS), waveform, left_hz / self.rate_hz
+            self._record(LONG), waveform, left_hz / self.rate_hz
         )
 
     def gain(self) -> None:
@@ -190,11 +188,11 @@ class _Work:
         self._tune(source, MOVED)
         wave = waveforms.tones(waveforms.TONE_BINS)
         self._listen(source, wave)
-        samples = self._record()
+        samples = self._record(LONG)
         self.watcher.progress(1, 4)
         lines, moved = self._lines(samples)
         rx = imbalance.from_tones(samples, lines)
-        again = imbalance.correct(self._record(), rx)
+        again = imbalance.correct(self._record(LONG), rx)
         self.watcher.progress(2, 4)
         left = imbalance.from_tones(again, self._lines(again)[0])
         self.outcome.rx = Mixer(
@@ -210,7 +208,7 @@ class _Work:
         tx = self._transmitter(imbalance.correct(samples, rx), moved)
         self._send(source, imbalance.predistort(wave, tx))
         self.watcher.progress(3, 4)
-        after = imbalance.correct(self._record(), rx)
+        after = imbalance.correct(self._record(LONG), rx)
         remains = self._transmitter(after, self._lines(after)[1])
         self.outcome.tx = Mixer(tx, remains.image_dbc, _dbfs(remains.offset))
 

@@ -41,6 +41,8 @@ COUNT_MAX = 1 << 22
 CHUNK = 1 << 14
 #: Samples thrown away after a change: analog filters and loops settle.
 SETTLE_SAMPLES = 1 << 14
+#: Records of SETTLE_SAMPLES within which a burst must have ended: the largest buffers hold 1 M.
+END_RECORDS = 80
 #: UHD's time-outs while it explores a device are short for a busy machine or network.
 OPEN_TRIES = 3
 SLOW = "Failure to create rfnoc_graph"
@@ -153,10 +155,12 @@ class Usrp:
         self._stop.clear()
         self._failed = None
         self._broken(0.0)  # what earlier bursts left
-        self._player = threading.Thread(target=self._play, args=(block,), daemon=True)
+        begun = threading.Event()
+        self._player = threading.Thread(target=self._play, args=(block, begun), daemon=True)
         self._player.start()
+        begun.wait(SEND_TIMEOUT_S)
 
-    def _play(self, block: np.ndarray) -> None:
+    def _play(self, block: np.ndarray, begun: threading.Event) -> None:
         metadata = self._uhd.types.TXMetadata()
         metadata.start_of_burst = True
         try:
@@ -166,6 +170,7 @@ class Usrp:
                 at += self._tx.send(block[:, at:], metadata, SEND_TIMEOUT_S)
                 metadata.start_of_burst = False
                 at %= block.shape[1]
+                begun.set()
             metadata.end_of_burst = True
             self._tx.send(np.zeros((1, 0), np.complex64), metadata, SEND_TIMEOUT_S)
         except RuntimeError as error:
@@ -181,22 +186,45 @@ class Usrp:
             self._stop.set()
             self._player.join(RECEIVE_TIMEOUT_S)
             self._player = None
+            self._await_end()
         failed, self._failed = self._failed, None
         if failed is not None:
             raise RadioError(f"stopped transmitting: {_one_line(failed)}")
+
+    def _await_end(self) -> None:
+        """Until the radio says that all of the burst is out, which may be some 100 ms later.
+
+        What it receives meanwhile is thrown away: a radio of virtual time has none without it.
+        """
+        metadata, ended = self._uhd.types.TXAsyncMetadata(), False
+        acknowledged = self._uhd.types.TXMetadataEventCode.burst_ack
+        with _named("does not stop transmitting"):
+            for _ in range(END_RECORDS):
+                while self._tx.recv_async_msg(metadata, EVENT_WAIT_S):
+                    ended |= metadata.event_code == acknowledged
+                if ended:
+                    return
+                self._drain()
+                self._request(SETTLE_SAMPLES)
+                self._collect(SETTLE_SAMPLES)
+        _log.info("end of the burst was not acknowledged")
+
+    def _request(self, count: int) -> None:
+        """Ask for ``count`` samples from now on."""
+        command = self._uhd.types.StreamCMD(self._uhd.types.StreamMode.num_done)
+        command.num_samps = count
+        command.stream_now = True
+        self._rx.issue_stream_cmd(command)
 
     def receive(self, count: int) -> np.ndarray:
         """``count`` samples in one piece, complex64 (count,)."""
         require_range("count", count, 1, COUNT_MAX)
         self._tuned()
-        command = self._uhd.types.StreamCMD(self._uhd.types.StreamMode.num_done)
-        command.num_samps = count + SETTLE_SAMPLES
-        command.stream_now = True
         with _named("does not receive"):
             for _ in LEADS_S:
                 self._drain()
-                self._rx.issue_stream_cmd(command)
-                samples = self._collect(command.num_samps)
+                self._request(count + SETTLE_SAMPLES)
+                samples = self._collect(count + SETTLE_SAMPLES)
                 if samples is not None:
                     return samples[SETTLE_SAMPLES:]
         raise RadioError("loses samples at this rate, permitted: a lower rate")
