@@ -16,6 +16,8 @@ MODELS = {
     "hed": "host.evaluate.hed",
     "jscc": "host.evaluate.jscc",
     "link": "host.evaluate.link",
+    "radios": "host.evaluate.radios",
+    "soak": "host.evaluate.soak",
 }
 
 

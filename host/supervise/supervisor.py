@@ -58,6 +58,10 @@ class Supervisor:
         _log.info("started %s (pid %d)", name, child.pid)
         return child
 
+    def pids(self) -> list[int]:
+        """Process ids of all children."""
+        return [child.pid for child in self._children]
+
     def check(self) -> None:
         """Raise the named error of the first child that ended uninvited."""
         for child in self._children:
