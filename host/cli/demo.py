@@ -41,14 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_level(parser)
     options.add_front(parser, "tx", "rx")
     options.add_air(parser)
-    options.add_network(parser, "source", "sink")
+    options.add_network(parser, "source", "sink", "picture")
     options.add_common(parser)
-    parser.add_argument(
-        "--attach",
-        action="store_true",
-        help="start no radios: use a flowgraph that runs already, for example in GNU Radio "
-        "Companion, with its Semantic Source and Sink on the ports above",
-    )
+    options.add_attach(parser, "Semantic Source and Sink")
 
 
 def run(args: argparse.Namespace) -> int:

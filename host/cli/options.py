@@ -212,7 +212,7 @@ def add_air(parser: argparse.ArgumentParser) -> None:
 def add_network(parser: argparse.ArgumentParser, *flags: str) -> None:
     """Addresses and ports.
 
-    ``flags`` picks from ``peer bind source sink feedback samples return``.
+    ``flags`` picks from ``peer bind source sink feedback samples return picture``.
     """
     group = parser.add_argument_group("network")
     fields = {
@@ -223,9 +223,20 @@ def add_network(parser: argparse.ArgumentParser, *flags: str) -> None:
         "feedback": ("--feedback-port", "network.feedback_port", "of the acknowledgements"),
         "samples": ("--samples-port", "network.samples_port", "of the simulated air"),
         "return": ("--return-port", "network.return_port", "of the simulated air's way back"),
+        "picture": ("--picture-port", "network.picture_port", "of the Picture Source (--attach)"),
     }
     for flag in flags:
         add_field(group, *fields[flag])
+
+
+def add_attach(parser: argparse.ArgumentParser, ends: str) -> None:
+    """Use a flowgraph instead of radios of our own; ``ends`` names the blocks to talk to."""
+    parser.add_argument(
+        "--attach",
+        action="store_true",
+        help="start no radio: use a flowgraph that runs already, for example in GNU Radio "
+        f"Companion, with its {ends} on the ports above",
+    )
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

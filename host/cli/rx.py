@@ -42,8 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_recording(parser, "what the radio gave")
     options.add_link(parser)
     options.add_front(parser, "rx")
-    options.add_network(parser, "bind", "sink", "feedback", "samples", "return")
+    options.add_network(parser, "bind", "sink", "feedback", "samples", "return", "picture")
     options.add_common(parser)
+    options.add_attach(parser, "Semantic Sink")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     from host.report.files import output_folder
     from host.report.write import import_early, write_report
 
-    run_config = place(check_run(load_run(args.config, overrides(args)), host=args.host))
+    loaded = load_run(args.config, overrides(args))
+    run_config = place(check_run(loaded, host=args.host, radios=not args.attach))
     failure = None
     with Display() as display, output_folder(args.out) as out:
         import_early()
@@ -65,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
             display,
             count=args.count,
             timeout_s=args.timeout_s,
+            attach=args.attach,
             host_endpoint=args.host,
             threads=args.threads,
             log_dir=args.log_dir,

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_network(parser, "peer", "source", "feedback", "samples", "return")
     options.add_common(parser)
+    options.add_attach(parser, "Semantic Source")
 
 
 def resolve(args: argparse.Namespace) -> RunConfig:
@@ -43,7 +44,9 @@ def resolve(args: argparse.Namespace) -> RunConfig:
     given = overrides(args)
     defaults = {"recording.side": "tx"}
     run = load_run(args.config, given, defaults)
-    if not run.radio.is_sim:
+    # A flowgraph has its own channel, which this command knows only if told.
+    unknown = args.attach and not {"channel.model", "channel.snr_db"} & set(given)
+    if unknown or not (args.attach or run.radio.is_sim):
         defaults["channel.model"] = "none"
     if run.radio.kind == "file" or run.radio.cyclic:
         defaults["link.feedback"] = "none"
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from host.report.files import output_folder
     from host.report.write import write_report
 
-    run_config = check_run(resolve(args), host=args.host)
+    run_config = check_run(resolve(args), host=args.host, radios=not args.attach)
     folder = nullcontext() if args.out is None else output_folder(args.out)
     with Display() as display:
         original, prompt = load_source(run_config, display.note)
@@ -74,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
                 original,
                 prompt,
                 display,
+                attach=args.attach,
                 host_endpoint=args.host,
                 threads=args.threads,
                 log_dir=args.log_dir,

@@ -203,6 +203,8 @@ class NetworkConfig(Frozen):
     feedback_port: Port = 5562
     samples_port: Port = 5563
     return_port: Port = 5564
+    # A flowgraph in Companion shows received pictures.
+    picture_port: Port = 5565
 
 
 class RecordingConfig(Frozen):

@@ -97,6 +97,8 @@ def run_demo(
         progress.stage("decode")
         with watch.stage("decode"):
             receive_picture(host, outcome, progress)
+        if attach:
+            session.show(outcome)
         with watch.stage("measure"):
             measure(host, outcome, original, sent)
         outcome.versions = {**own_versions(), "host": pong["versions"], **_radio(session)}

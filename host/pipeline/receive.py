@@ -50,6 +50,7 @@ def run_receive(
     *,
     count: int,
     timeout_s: float,
+    attach: bool = False,
     host_endpoint: str | None = None,
     threads: int | None = None,
     log_dir: Path | None = None,
@@ -57,14 +58,15 @@ def run_receive(
     """Yield ``count`` jobs (0: without end) as they arrive.
 
     ``LinkError`` when none arrives within ``timeout_s`` of the last one, or when a
-    recording ends without one.
+    recording ends without one.  With ``attach`` they come by a flowgraph that runs already,
+    which also shows the pictures.
     """
     watch = Stopwatch()
     with Session(run, host_endpoint=host_endpoint, threads=threads, log_dir=log_dir) as session:
         progress.stage("set-up")
         with watch.stage("setup"):
             host = session.open_host()
-            sink = session.open_receiver()
+            sink = session.open_receiver(spawn=not attach)
             pong = host.ping(READY_TIMEOUT_S)
             host.load(roles_of(run, sends=False, draws=True, judges=False))
             _wait_for_radio(session)
@@ -87,6 +89,8 @@ def run_receive(
             progress.stage("decode")
             with watch.stage("decode"):
                 receive_picture(host, outcome, progress)
+            if attach:
+                session.show(outcome)
             outcome.versions = {**own_versions(), "host": pong["versions"]}
             outcome.timing_s = {"setup": setup_s, **watch.spent_s, "total": watch.total_s()}
             delivered += 1

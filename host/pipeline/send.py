@@ -22,19 +22,23 @@ def run_send(
     prompt: str,
     progress: Progress,
     *,
+    attach: bool = False,
     host_endpoint: str | None = None,
     threads: int | None = None,
     log_dir: Path | None = None,
 ) -> Outcome:
-    """Send until the prompt is acknowledged, given up, or (without feedback) all sent."""
+    """Send until the prompt is acknowledged, given up, or (without feedback) all sent.
+
+    With ``attach`` by a flowgraph that runs already.
+    """
     watch = Stopwatch()
-    lonely = run.radio.kind == "file"  # nobody listens yet
+    lonely = run.radio.kind == "file" and not attach  # nobody listens yet
     outcome = Outcome(run, job_id_of(run, lonely), prompt, original)
     with Session(run, host_endpoint=host_endpoint, threads=threads, log_dir=log_dir) as session:
         progress.stage("set-up")
         with watch.stage("setup"):
             host = session.open_host()
-            source = session.open_sender(repeatable=lonely)
+            source = session.open_sender(spawn=not attach, repeatable=lonely)
             pong = session.wait_ready()
             host.load(roles_of(run, sends=True, draws=False, judges=False))
         progress.stage("encode")

@@ -16,9 +16,11 @@ import zmq
 from host.client import HostClient
 from host.config import Endpoints, RunConfig
 from host.pipeline.keeper import Keeper
+from host.pipeline.outcome import Outcome
 from host.pipeline.ports import SLICE_S, RadioPort, SinkPort, SourcePort, wait_ready
 from host.pipeline.processes import start_host, start_radio
 from host.pipeline.recordings import written
+from host.pipeline.viewer import show_picture
 from host.pipeline.virtual_air import start_air
 from host.service.__main__ import default_threads
 from host.supervise import Child, Supervisor, free_ports
@@ -172,6 +174,11 @@ class Session:
             raise failure
         # The job is over and its recording has its name: that a driver hung is no loss.
         _log.warning("%s", failure)
+
+    def show(self, outcome: Outcome) -> None:
+        """Show the picture in the flowgraph that received it, if that has a place for it."""
+        endpoint = f"tcp://127.0.0.1:{self.run.network.picture_port}"
+        show_picture(self._context, endpoint, outcome)
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> dict[str, object]:
         """Wait for a sign of life of everything opened; returns the host's ``pong``."""
