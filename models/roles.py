@@ -66,7 +66,8 @@ class Request:
 
     text: the prompt, may be empty.  width, height: of the picture in pixels.
     edges: EdgeMap or None.  coarse: a picture to refine, of any size, or None.  latents: float32
-    (C,h,w), received latents to decode or to refine, or None.
+    (C,h,w), received latents to decode or to refine, or None; noise_var: as they, the variance of
+    the noise on each, inf where lost, or None; for receivers (:mod:`models.receivers`).
     strength: how much of the coarse picture or latents is drawn anew, 0 (none) to 1 (all).
     edge_scale: weight of the edge condition.  steps, guidance: of the sampler, None for the
     generator's own choice.  seed: the same request gives the same picture.
@@ -78,6 +79,7 @@ class Request:
     edges: EdgeMap | None = None
     coarse: Picture | None = None
     latents: NDArray[np.float32] | None = None
+    noise_var: NDArray[np.float32] | None = None
     strength: float = 0.6
     edge_scale: float = 1.0
     steps: int | None = None

@@ -17,6 +17,7 @@ MODELS = {
     "vae": "host.train.vae",
     "flow": "host.train.flow",
     "control": "host.train.control",
+    "receiver": "host.train.receiver",
 }
 
 

@@ -117,7 +117,7 @@ class About:
 
     architecture: dotted name of the class.  config: what builds it again.  summary: what the
     network does and how it was trained, in Markdown.  data: one line a source.  limits: where it
-    fails.  max_bytes: what may ship.
+    fails.  max_bytes: what may ship.  part: name of the submodule that ships, None for all.
     """
 
     architecture: str
@@ -126,6 +126,7 @@ class About:
     data: tuple[str, ...] = ()
     limits: str = ""
     max_bytes: int = MAX_WEIGHTS_BYTES
+    part: str | None = None
 
 
 def write_network(out: Path, name: str, model: nn.Module, progress: Progress, about: About) -> None:
@@ -134,6 +135,7 @@ def write_network(out: Path, name: str, model: nn.Module, progress: Progress, ab
     Raises :class:`ModelError` where the file is larger than ``about.max_bytes``.
     """
     path = out / f"{name}.safetensors"
+    model = model.get_submodule(about.part) if about.part else model
     sha256 = save_weights(path, model.state_dict(), torch.float16)
     size = path.stat().st_size
     if size > about.max_bytes:
