@@ -9,7 +9,7 @@ from semcom_blocks.errors import RadioError, require_range
 from semcom_blocks.gr import pdu
 
 #: Longest job that is repeated: a second at 61.44 MS/s.
-MAX_LENGTH = 2**26
+MAX_LENGTH = 1 << 26
 
 
 class CyclicBurst(gr.basic_block):
@@ -58,7 +58,7 @@ class CyclicBurst(gr.basic_block):
                 "samples (--buffer-samples)"
             )
         else:
-            self._pieces.append(np.array(samples[:stop]))
+            self._pieces.append(samples[:stop].copy())
             self._collected += stop
         self.consume(0, n)
         if tags and self.failed is None:
