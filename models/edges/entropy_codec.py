@@ -154,7 +154,7 @@ def _range_coded(symbols: NDArray[np.int32], chances: NDArray[np.float64]) -> ND
     words = encoder.get_compressed()
     value = int.from_bytes(words.astype(">u4").tobytes(), "big")
     total = WORD_BITS * len(words)
-    for length in range(total + 1):
+    for length in range(max(0, total - 2 * WORD_BITS), total + 1):
         # The decoder reads any value of the last interval: try the cut one and the next.
         start = value >> (total - length)
         for prefix in (start, start + 1):
