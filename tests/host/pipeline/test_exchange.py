@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from host.pipeline.exchange import GAVE_UP_GRACE_S, RECEIVED_GRACE_S, STALL_MAX_S, Exchange
+from host.pipeline.exchange import GAVE_UP_GRACE_S, RECEIVED_GRACE_S, STALL_MAX_S, Exchange, carry
 from host.pipeline.progress import Unwatched
 from semcom_blocks.errors import LinkError, PeerError
 from semcom_blocks.wire import Message
@@ -103,3 +103,102 @@ def test_silence_is_an_error_and_any_event_postpones_it(exchange, clock):
 def test_a_refused_job_is_named(exchange):
     with pytest.raises(LinkError, match="radio tx refused the job: prompt is int"):
         sender(exchange, "error", name="WireError", text="prompt is\nint")
+
+
+class Kept:
+    """What ``carry`` sees of a keeper."""
+
+    def __init__(self):
+        self.port, self.down, self.back, self.anew = object(), False, False, 0
+
+    def recovered(self):
+        found, self.back = self.back, False
+        return found
+
+    def begin_again(self):
+        self.anew, self.down = self.anew + 1, True
+
+
+class Radio:
+    """A port whose messages are made by ``script``, one step a turn."""
+
+    def __init__(self, script):
+        self.script, self.queue = script, []
+
+    socket = None
+
+    def renew(self):
+        pass
+
+    def ping(self):
+        self.queue += next(self.script, [])
+
+    def arrived(self):
+        found, self.queue = self.queue, []
+        return found
+
+    def check(self):
+        pass
+
+
+@pytest.fixture
+def still(monkeypatch):
+    monkeypatch.setattr("host.pipeline.exchange.poll", lambda ports: None)
+
+
+def done(job_id):
+    return Message("tx_done", {"job_id": job_id, **DONE})
+
+
+def test_a_job_starts_over_where_its_sender_was_lost(still):
+    keeper, submitted = Kept(), []
+
+    def script():
+        keeper.down = True
+        yield []
+        keeper.down, keeper.back = False, True
+        yield []
+        yield [done(7)]  # of the first try, too late
+        yield [done(8)]
+
+    exchange = Exchange(7)
+    carry(
+        exchange, Radio(script()), None, lambda: None, Unwatched(), {"tx": keeper}, submitted.append
+    )
+    assert submitted == [8]
+    assert (exchange.job_id, exchange.begun) == (8, 2)
+    assert exchange.transmission.job_id == 8
+
+
+def test_a_lost_receiver_costs_the_sender_its_half_of_the_job(still):
+    tx, rx, submitted = Kept(), Kept(), []
+
+    def script():
+        rx.back = True
+        yield []
+        yield []
+        assert (tx.anew, submitted) == (1, [])
+        tx.down, tx.back = False, True
+        yield []
+        yield [done(8)]
+
+    sink = Radio(iter(()))
+
+    def submit(job_id):
+        submitted.append(job_id)
+        meta = {"job_id": job_id, "prompt": "x", "delivered": True, "frames_received": 1}
+        sink.queue = [Message("received", {**meta, "streams": []})]
+
+    exchange = Exchange(7)
+    keepers = {"tx": tx, "rx": rx}
+    carry(exchange, Radio(script()), sink, lambda: None, Unwatched(), keepers, submit)
+    assert submitted == [8]
+    assert exchange.reception.job_id == 8
+
+
+def test_a_job_that_is_complete_does_not_wait_for_a_device(still):
+    keeper = Kept()
+    keeper.down = True
+    exchange = Exchange(7)
+    carry(exchange, Radio(iter([[done(7)]])), None, lambda: None, Unwatched(), {"tx": keeper})
+    assert exchange.begun == 1
