@@ -8,7 +8,9 @@ from dataclasses import asdict
 import pytest
 
 torch = pytest.importorskip("torch")
-from host.evaluate import generation  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from host.evaluate import generation, generation_bench  # noqa: E402
 from models.generation.control import Control, ControlConfig  # noqa: E402
 from models.generation.flow import Flow, FlowConfig  # noqa: E402
 from models.generation.vae import Vae, VaeConfig  # noqa: E402
@@ -50,14 +52,17 @@ def run(weights, out, *words):
 def test_the_table_can_be_repeated_but_for_the_time(weights, tmp_path):
     tables = []
     for name in ("a", "b"):
-        assert run(weights, tmp_path / name) == 0
+        assert run(weights, tmp_path / name, "--sheet", str(tmp_path / f"{name}.png")) == 0
         tables.append(json.loads((tmp_path / name).read_text(encoding="utf-8")))
         assert {row["steps"] for row in tables[-1].pop("time")} == {1, 2, 4, 8}
     assert tables[0] == tables[1]
     table = tables[0]
+    with Image.open(tmp_path / "a.png") as sheet:
+        # the scenes and 14 conditions, at twice the size
+        assert sheet.size == (3 * 128, 15 * 128)
     assert [row["pictures"] for row in table["bounds"]] == ["of the scenes", "autoencoder's copies"]
     assert table["bounds"][0]["ms_ssim"] == 1.0
-    assert len(table["steps"]) == 3 * len(generation.STEPS)
+    assert len(table["steps"]) == 3 * len(generation_bench.STEPS)
     assert len(table["guidance"]) == 3 * len(generation.GUIDANCES)
     assert {"text", "text + edges", "edges", "text + wrong edges"} <= {
         row["condition"] for row in table["conditions"]
