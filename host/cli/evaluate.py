@@ -16,6 +16,7 @@ MODELS = {
     "hed": "host.evaluate.hed",
     "jscc": "host.evaluate.jscc",
     "link": "host.evaluate.link",
+    "receivers": "host.evaluate.receivers",
     "radios": "host.evaluate.radios",
     "soak": "host.evaluate.soak",
 }
