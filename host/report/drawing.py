@@ -25,6 +25,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from host.pipeline.outcome import Outcome
+from host.report.generation import rows as generation_rows
 from host.report.strip import costs_and_scores, strip
 from host.report.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PAGE, RED, picture, style
 from host.report.table import rows, shortened
@@ -246,8 +247,11 @@ def _caption(page: Figure, report: dict[str, Any]) -> None:
             parse_math=False, linespacing=1.35,
         )  # fmt: skip
         top -= 0.019 * (len(shown) + 0.3)
+    shown_above = {label for label, _ in generation_rows(report)}
     figures = [
-        f"{label} {value}" for label, value in rows(report) if not label.startswith("prompt")
+        f"{label} {value}"
+        for label, value in rows(report)
+        if not label.startswith("prompt") and label not in shown_above
     ]
     page.text(
         0.05, 0.072, "\n".join(_rows_of(figures, CAPTION_CHARS)), size=9, color=MUTED, va="top",

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 INK, MUTED, GRID = "#1f2933", "#6b7785", "#e3e8ee"
 BLUE, ORANGE, GREEN, RED = "#2563a8", "#d9722e", "#2d8a57", "#c0392b"
 PAGE = "#fbfcfd"
+SMALL_SIDE = 160  # pixels: enlarged, its own pixels shall be seen, not a blur
 PICTURE_PIXELS_MAX = 700  # per side on the page; a 16 MP photo need not be resampled in full
 
 
@@ -27,7 +28,9 @@ def picture(axes: Axes, pixels: np.ndarray | None, name: str, verdict: str) -> N
         return
     height, width = pixels.shape[:2]
     step = max(1, -(-max(height, width) // PICTURE_PIXELS_MAX))
-    axes.imshow(pixels[::step, ::step], interpolation="lanczos" if step == 1 else "antialiased")
+    small = max(height, width) <= SMALL_SIDE
+    smooth = "nearest" if small else "lanczos" if step == 1 else "antialiased"
+    axes.imshow(pixels[::step, ::step], interpolation=smooth)
     axes.set_title(f"{name}  {width}x{height}", loc="left", size=11, color=INK)
     axes.set_xlabel(verdict, size=11, color=BLUE, weight="bold")
 
