@@ -18,6 +18,7 @@ MODELS = {
     "flow": "host.train.flow",
     "control": "host.train.control",
     "receiver": "host.train.receiver",
+    "refiner": "host.train.refiner",
 }
 
 
