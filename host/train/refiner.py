@@ -4,7 +4,7 @@
 Before the first step, crops of photos and small pictures go through the JSCC codec at rates 1/24
 and 1/12 and a channel of 1…15 dB each: the network sees what the receiver sees. Loss:
 
-    10·L1 + 2·D_hed + 0.02·hinge
+    10·L1 + 0.5·D_hed + 0.3·hinge
 
 D_hed: mean square distance of features of the frozen edge network, each position's scaled to unit
 length (as LPIPS does with another network). The adversary sees picture and coarse picture and says
@@ -37,8 +37,8 @@ CROP = 96  # pixels a side, as sent
 PATCH = 64  # pixels a side of a training example
 HELD_OUT = 24  # crops of the split val
 L1_WEIGHT = 10.0
-FEATURE_WEIGHT = 2.0
-ADVERSARIAL_WEIGHT = 0.02
+FEATURE_WEIGHT = 0.5
+ADVERSARIAL_WEIGHT = 0.3
 STAGES = 3  # of the edge network whose features count
 MAX_BYTES = 5 * 2**19
 ADVERSARY_WIDTHS = (32, 64, 96)
