@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,12 @@ def _end(top: Any) -> bool:
     return not thread.is_alive()
 
 
-def main() -> int:
-    """Parse the command line; returns the exit status."""
+def main(leave: Callable[[int], int] = lambda status: status) -> int:
+    """Parse the command line; returns the exit status, or what ``leave`` makes of a bad one.
+
+    ``leave`` is called while what failed still exists: a driver that lost its device, or
+    whose stream never began, may hang or abort in its destructor.
+    """
     parser = argparse.ArgumentParser(prog="semcom_blocks.radio", description=__doc__)
     parser.add_argument("role", choices=ROLES)
     parser.add_argument("--config", type=Path, required=True, help="JSON file of the radio job")
@@ -71,17 +76,19 @@ def main() -> int:
         run(arguments.role, arguments.config)
     except ImportError as error:
         sys.stderr.write(f"semcom: error: GNU Radio's Python lacks a module: {error}\n")
-        return 2
+        return leave(2)
     except SemcomError as error:
         sys.stderr.write(f"semcom: error: {error}\n")
-        return error.exit_code
+        return leave(error.exit_code)
     return 0
 
 
+def leave_at_once(status: int) -> int:
+    """End the process without another word."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    status = main()
-    if status:
-        # A driver that lost its device may hang or abort on its way out, and hide the status.
-        sys.stderr.flush()
-        os._exit(status)
-    sys.exit(status)
+    sys.exit(main(leave_at_once))

@@ -132,6 +132,7 @@ class PlutoRadio(Radio):
         self._context.write(channel, "gain_control_mode", "manual")
         gain_db = _first(front.rx_gain_db, self._profile.rx_gain_db, DEFAULT_RX_GAIN_DB)
         self._set_gain(channel, gain_db, "rx_gain_db")
+        stages = receive_stages(shift_hz, self._numerology(), self._profile)
         self._context.set_kernel_buffers(ADC, front.kernel_buffers)
         self._watch("overflows", ADC, OVERFLOW_BIT)
         device = self._open(
@@ -140,7 +141,6 @@ class PlutoRadio(Radio):
         device.set_len_tag_key(BUFFER_KEY)
         self._streams["rx"] = device
         self._gaps = BufferGaps(front.kernel_buffers + 1)
-        stages = receive_stages(shift_hz, self._numerology(), self._profile)
         return RadioSource([device, self._gaps, *stages])
 
     def poll(self) -> None:
