@@ -32,8 +32,7 @@ ASK_S = 1.0
 #: What UHD's long complaints mean, in the order in which they are looked for.
 _REASONS = (
     ("No devices found", "no such device found"),
-    ("laimed", "busy: another program has claimed it"),
-    ("claim this device", "busy: another program has claimed it"),
+    ("claim", "busy: another program has claimed it"),
     ("Connection refused", "nothing answers there"),
     ("imeout", "it does not answer in time"),
 )
