@@ -17,6 +17,7 @@ MODELS = {
     "jscc": "host.evaluate.jscc",
     "link": "host.evaluate.link",
     "receivers": "host.evaluate.receivers",
+    "refiner": "host.evaluate.refiner",
     "radios": "host.evaluate.radios",
     "soak": "host.evaluate.soak",
 }
