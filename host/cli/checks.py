@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from host.config import RunConfig
 from host.config.models import RADIO_KINDS, RADIO_SIM
+from host.pipeline.virtual_air import check_channel
 from host.supervise import radio_python
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.transport import check_endpoint
@@ -48,6 +49,8 @@ def _check_both(run: RunConfig) -> None:
     permitted = f"{RADIO_SIM}, pluto, usrp, or pluto:URI and usrp:ARGS with --rx-radio"
     if not radio.is_sim and not radio.is_hardware:
         raise ConfigError(f"radio {radio.spec!a} is no radio for demo, permitted: {permitted}")
+    if radio.wants_air:
+        check_channel(run)
     if radio.rx_spec is None:
         return
     if radio.is_sim or radio.wants_air:

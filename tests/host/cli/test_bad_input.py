@@ -47,6 +47,24 @@ CASES = {
     "config": ([*DEMO, "--config", "no.toml"], ["no.toml", "TOML file"]),
     "out": (["demo", "--out", "/proc/nowhere"], ["/proc/nowhere", "writable folder"]),
     "NUL": ([*DEMO, "a\0b"], ["'a\\x00b'"]),
+    "repeated sim": (["tx", "--cyclic"], ["cyclic", "'sim'", "pluto:URI, usrp:ARGS"]),
+    "repeated answers": (
+        ["tx", "--radio", "pluto:x", "--cyclic", "--feedback", "zmq"],
+        ["link.feedback", "'zmq'", "none"],
+    ),
+    "demo file": (["demo", "--radio", "file:x", "--out", "OUT"], ["'file:x'", "pluto, usrp"]),
+    "demo two": (
+        ["demo", "--radio", "pluto", "--rx-radio", "pluto:x", "--out", "OUT"],
+        ["rx_spec", "'pluto:x'"],
+    ),
+    "demo two bare": (
+        ["demo", "--radio", "pluto:x", "--rx-radio", "usrp", "--out", "OUT"],
+        ["rx_spec", "'usrp'", "usrp:ARGS"],
+    ),
+    "virtual cfo": (
+        ["demo", "--radio", "usrp", "--cfo-hz", "100", "--out", "OUT"],
+        ["channel.cfo_hz", "100.0", "--clock-ppm"],
+    ),
     "tx radio": (["tx", "--radio", "pluto"], ["'pluto'", "pluto:URI"]),
     "tx peer": (["tx", "--peer", "a b"], ["--peer", "'a b'"]),
     "rx radio": (["rx", "--radio", "usrp", "--out", "OUT"], ["'usrp'", "usrp:ARGS"]),
