@@ -52,7 +52,7 @@ def compiled(companion, platform, tmp_path_factory):
         env=companion,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The host's part of a job, as small as it can be: a prompt and random symbols."""
 
+import signal
+import subprocess
+import sys
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +14,7 @@ import zmq
 from semcom_blocks import transport
 from semcom_blocks.wire import Message
 
+STOP_S = 10.0
 STREAM = 1
 SLICE_S = 0.01
 
@@ -19,6 +23,29 @@ def free_endpoint() -> str:
     """A loopback endpoint on which nobody listens at the moment."""
     with zmq.Context() as context, context.socket(zmq.PULL) as socket:
         return f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"
+
+
+@contextmanager
+def running(environment, program, *arguments):
+    """A generated program as a process of its own; it must end by SIGTERM with status 0."""
+    process = subprocess.Popen(
+        [sys.executable, str(program), *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            output, _ = process.communicate(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert "Traceback" not in output, output
 
 
 @dataclass(frozen=True)
@@ -50,6 +77,15 @@ class Host:
         self._source.close()
         self._sink.close()
         self._context.term()
+
+    def wait_receiver(self) -> None:
+        """Wait until the receiver runs: what is sent before is lost."""
+        end_s = time.monotonic() + self._timeout_s
+        while time.monotonic() < end_s:
+            heard = self._sink.receive(SLICE_S)
+            if heard is not None and heard.kind == "status":
+                return
+        raise AssertionError("the receiver gives no sign of life")
 
     def carry(self, job_id: int, prompt: str, n_symbols: int = 40_000) -> Carried:
         """Send a job and wait for both ends to be done with it."""
@@ -90,6 +126,6 @@ class Host:
         )
 
 
-def open_host(source: str, sink: str) -> closing:
+def open_host(source: str, sink: str, timeout_s: float = 15.0) -> closing:
     """A :class:`Host` for a ``with`` statement."""
-    return closing(Host(source, sink))
+    return closing(Host(source, sink, timeout_s))

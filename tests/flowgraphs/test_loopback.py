@@ -2,48 +2,23 @@
 """The loopback flowgraphs, compiled by ``grcc``, carry jobs as they stand and while they change."""
 
 import importlib.util
-import signal
-import subprocess
-import sys
 from contextlib import contextmanager
 
 import pytest
 
 from tests.flowgraphs.conftest import FLOWGRAPHS
-from tests.flowgraphs.job import free_endpoint, open_host
+from tests.flowgraphs.job import free_endpoint, open_host, running
 
-STOP_S = 10.0
 PROMPT = "Drei weiße Boote — трос, 船 — before a café. " * 8  # several packets
 
 
 @contextmanager
-def running(environment, program, *arguments):
-    """A generated program as a process of its own; it must end by SIGTERM with status 0."""
-    endpoints = free_endpoint(), free_endpoint()
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            str(program),
-            f"--source-endpoint={endpoints[0]}",
-            f"--sink-endpoint={endpoints[1]}",
-            *arguments,
-        ],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield endpoints
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            output, _ = process.communicate(timeout=STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-    assert process.returncode == 0, output
-    assert "Traceback" not in output, output
+def loopback_running(environment, program, *arguments):
+    """A loopback on free sockets; gives their endpoints."""
+    source, sink = free_endpoint(), free_endpoint()
+    sockets = (f"--source-endpoint={source}", f"--sink-endpoint={sink}")
+    with running(environment, program, *sockets, *arguments):
+        yield source, sink
 
 
 def test_every_flowgraph_compiles(compiled):
@@ -54,7 +29,7 @@ def test_every_flowgraph_compiles(compiled):
 def test_without_gui_it_carries_a_job_at_the_snr_asked_for(companion, compiled):
     options = ("--snr-db=9", "--cfo-hz=5k", "--sro-ppm=20", "--seed=3")
     program = compiled / "loopback_sim_nogui.py"
-    with running(companion, program, *options) as endpoints, open_host(*endpoints) as host:
+    with loopback_running(companion, program, *options) as endpoints, open_host(*endpoints) as host:
         carried = host.carry(7, PROMPT)
     assert carried.prompt == PROMPT
     assert carried.delivered is True
@@ -67,7 +42,7 @@ def test_with_gui_it_carries_a_job(companion, compiled):
     """Qt draws into memory here; what it looks like is in docs/."""
     offscreen = {**companion, "QT_QPA_PLATFORM": "offscreen"}
     program = compiled / "loopback_sim.py"
-    with running(offscreen, program) as endpoints, open_host(*endpoints) as host:
+    with loopback_running(offscreen, program) as endpoints, open_host(*endpoints) as host:
         carried = host.carry(8, PROMPT)
     assert carried.prompt == PROMPT
     assert carried.missing == 0

@@ -13,9 +13,10 @@ from semcom_blocks.gr.ofdm_demodulator import OfdmDemodulator
 from semcom_blocks.gr.ofdm_modulator import OfdmModulator
 from semcom_blocks.gr.software_channel import SoftwareChannelBlock
 from semcom_blocks.link.packets import MAX_ACK_BYTES, Ack
+from semcom_blocks.phy.grid import FrameLayout, build_grid
 from semcom_blocks.phy.header import FrameHeader
 from tests.semcom_blocks.gr.bench import Bench, Chunks, Recorder, no_pdus, post, send, until
-from tests.semcom_blocks.gr.waveform import burst
+from tests.semcom_blocks.gr.waveform import NUM, burst
 
 GAP = 6000
 ACKS = [Ack(7, 3, index, 40, (1 << index) - 1, 2).to_bytes() for index in range(10)]
@@ -116,3 +117,24 @@ def test_of_acknowledgements_that_wait_the_latest_are_kept():
     with bench:
         until(lambda: stream.at("tx_eob"))
     assert [value for _, name, value in stream.tags if name == "frame"] == [6, 7, 8, 9]
+
+
+def test_urgent_acknowledgements_overtake_data_and_are_no_frames_of_a_job():
+    """A station that works both ways has one modulator for both."""
+    header = FrameHeader(3, 0, digital_bytes=40)
+    data = build_grid(FrameLayout(NUM, header), bytes(40), np.zeros(0, np.complex64))
+    bench, framer = Bench(), AckFramerBlock(urgent=True)
+    grids = bench.collect(framer, "grid").pdus
+    with bench:
+        send(framer, "ack", {"job_id": 3}, ACKS[0])
+        until(lambda: grids)
+    bench, modulator, stream = Bench(), OfdmModulator(gap_samples=GAP), Recorder()
+    status = bench.collect(modulator, "status").pdus
+    bench.chain(modulator, stream)
+    modulator._take(pdu.make({"header": header.to_bytes()}, data.reshape(-1)))
+    modulator._take(pdu.make(*grids[0]))
+    with bench:
+        until(lambda: stream.at("tx_eob"))
+    sent = [np.array(value, np.uint8) for _, name, value in stream.tags if name == "header"]
+    assert [FrameHeader.from_bytes(header.tobytes()).ack for header in sent] == [True, False]
+    assert [meta["job_id"] for meta, _ in status] == [3]
