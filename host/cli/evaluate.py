@@ -13,6 +13,7 @@ MODELS = {
     "captioner": "host.evaluate.captioner",
     "contrastive": "host.evaluate.contrastive",
     "edges": "host.evaluate.edges",
+    "edges-vs-jpeg": "host.evaluate.edges_vs_jpeg",
     "hed": "host.evaluate.hed",
     "jscc": "host.evaluate.jscc",
     "link": "host.evaluate.link",
