@@ -195,9 +195,10 @@ class Bench:
             for times in TIMES:
                 fitted = [self.fit(i, kind, times * budgets[i]) for i in numbers]
                 used = [c.bits() if c else 0 for c in fitted]
+                files = [c.bits(whole=True) if c else 0 for c in fitted]
                 about = {"system": kind, "bits": float(np.mean(used)), "times": times,
-                         "refused": sum(c is None for c in fitted),
-                         "file_bits": float(np.mean([c.bits(True) if c else 0 for c in fitted]))}  # fmt: skip
+                         "file_bits": float(np.mean(files)),
+                         "refused": sum(c is None for c in fitted)}  # fmt: skip
                 rows.append((about, [shown(c) for c in fitted]))
         return [({"prompt": prompt, **about, "bits": round(about["bits"], 1)}, pictures)
                 for about, pictures in rows]  # fmt: skip
