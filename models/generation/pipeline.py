@@ -12,6 +12,9 @@ Where a prompt comes alone, what it leaves open is chosen first, by the seed
 (:mod:`models.scenes.plan`); edges and coarse pictures say themselves where things are.
 A coarse picture is refined by starting the flow from (1-t0)·z + t0·noise, as in C. Meng et al.,
 "SDEdit", ICLR 2022, arXiv:2108.01073. The same request gives the same picture.
+
+A coarse picture whose text is no scene caption is a photo: the refiner (:mod:`models.refiner`) puts
+texture back into it, ``strength`` says how much, at any size; words and edges are not used then.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from models.generation.sampler import follow, guided, times
 from models.generation.text import MAX_TOKENS, batch_tokens, tokenise
 from models.generation.vae import STRIDE, Vae, VaeConfig
 from models.pictures import edge_tensor, picture_tensor, to_bytes
+from models.refiner import WEIGHTS as REFINER
+from models.refiner import PhotoRefiner
 from models.roles import Generated, Request, StepDone
 from models.scenes.grammar import parse, write
 from models.scenes.plan import complete
@@ -57,11 +62,13 @@ class EmbeddedGenerator:
         control: Control | None = None,
         plan: bool = True,
         sides: tuple[int, ...] = (SIDE,),
+        refiner: PhotoRefiner | None = None,
     ) -> None:
         """``plan``: choose in words what a prompt alone leaves open; else the network has to.
 
-        sides: of pictures in pixels, as trained.
+        sides: of pictures in pixels, as trained.  refiner: of photos, None refuses them.
         """
+        self.refiner = refiner
         self.plan = plan
         self.sides = sides
         self.vae = vae
@@ -87,6 +94,9 @@ class EmbeddedGenerator:
             load_network(Flow, FlowConfig, flow, directory),
             branch,
             sides=(SIDE, LARGE_SIDE) if large else (SIDE,),
+            refiner=PhotoRefiner.load(REFINER, directory)
+            if (directory / f"{REFINER}.json").exists()
+            else None,
         )
 
     def generate(self, request: Request, progress: StepDone | None = None) -> Generated:
@@ -95,6 +105,8 @@ class EmbeddedGenerator:
         guidance = GUIDANCE if request.guidance is None else request.guidance
         require_range("steps", steps, 1, MAX_STEPS)
         require_range("guidance", guidance, 0, MAX_GUIDANCE)
+        if self.refiner is not None and self._is_photo(request):
+            return self._photo(request, self.refiner, progress)
         if request.width != request.height or request.width not in self.sides:
             raise ConfigError(
                 f"size is {request.width}x{request.height}, permitted for the embedded generator: "
@@ -112,6 +124,35 @@ class EmbeddedGenerator:
             )  # fmt: skip
         pixels = to_bytes(picture[0].permute(1, 2, 0))
         return Generated(np.ascontiguousarray(pixels), steps, guidance, notes)
+
+    def _is_photo(self, request: Request) -> bool:
+        """Whether a coarse picture shows no scene, as far as text and size tell."""
+        if request.coarse is None:
+            return False
+        if not request.text.strip():
+            return request.width != request.height or request.width not in self.sides
+        try:
+            parse(request.text)
+        except ConfigError:
+            return True
+        return False
+
+    def _photo(
+        self, request: Request, refiner: PhotoRefiner, progress: StepDone | None
+    ) -> Generated:
+        """The coarse picture at the size asked for, refined in one step."""
+        coarse = request.coarse
+        size = (request.height, request.width)
+        if coarse.shape[:2] != size:
+            tensor = F.interpolate(picture_tensor(coarse), size, mode="bilinear", antialias=True)
+            coarse = to_bytes(tensor[0].permute(1, 2, 0))
+        refined = refiner.refine(coarse, request.strength)
+        if progress:
+            progress(1, 1)
+        notes = ["the prompt is no scene caption: the coarse picture was refined as a photo"]
+        if request.edges is not None:
+            notes.append("the edge map was not used: photos are refined from the coarse picture")
+        return Generated(refined, 1, 1.0, tuple(notes))
 
     def noise(self, number: int, side: int, seed: int) -> Tensor:
         """Noise for pictures of ``side`` pixels (N,C,side/4,side/4)."""
