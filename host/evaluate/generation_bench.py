@@ -76,7 +76,6 @@ class Bench:
 
         ``first``: only of so many scenes.
         """
-
         texts = [write(s) for s in prompts] if prompts else [""] * len(self.whole)
         found = []
         for part in self.parts(first):
@@ -96,7 +95,6 @@ class Bench:
 
     def score(self, pictures: Tensor, wanted: list[Scene]) -> dict:
         """Fidelity to ``wanted``, and likeness to the scenes' own pictures."""
-
         read = [s for part in self.parts() for s in self.judge.read_batch(pictures[part])]
         pairs = list(zip(to_uint8(self.pictures).numpy(), to_uint8(pictures).numpy(), strict=True))
         similar = [ms_ssim(a, b)[0] for a, b in pairs]
@@ -108,7 +106,6 @@ class Bench:
 
     def bounds(self) -> list[dict]:
         """The scenes' own pictures, and the autoencoder's copies."""
-
         vae = self.generator.vae
         with torch.no_grad():
             copies = torch.cat([vae.decode(vae.encode(self.pictures[p])) for p in self.parts()])
@@ -126,7 +123,6 @@ class Bench:
 
     def cases(self) -> list[tuple[str, list[Scene] | None, dict]]:
         """What else is sent, right and wrong: wrong is that of the next scene in the list."""
-
         coarse = F.interpolate(self.pictures, (COARSE_SIDE,) * 2, mode="area")
         coarse = F.interpolate(coarse, self.pictures.shape[-2:], mode="bilinear")
         wrong = self.whole[1:] + self.whole[:1]
@@ -180,7 +176,6 @@ class Bench:
 
     def sheet(self, steps: int, guidance: float) -> NDArray[np.uint8]:
         """The first scenes, and below each what is drawn from text, edges and coarse picture."""
-
         rows = [self.pictures[:SHEET_COLUMNS]]
         for _, prompts, given in self.cases():
             rows.append(self.draw(prompts, steps, guidance, first=SHEET_COLUMNS, **given))
@@ -191,7 +186,6 @@ class Bench:
 
     def times(self) -> list[dict]:
         """Median seconds of one picture, batch 1, by steps, guidance on."""
-
         rows = []
         for steps in STEPS:
             seconds = []
