@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from host.cli.display import Display, say, show_recordings, show_report
     from host.cli.source import load_source
     from host.config import load_run
+    from host.config.models import DEVICE_DEFAULTS
     from host.pipeline.demo import run_demo
     from host.pipeline.recordings import place
     from host.report.files import output_folder
@@ -61,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     # A flowgraph has its own channel, which this command knows only if told.
     unknown = args.attach and not {"channel.model", "channel.snr_db"} & set(given)
     defaults = {"channel.model": "none"} if unknown else {}
+    if load_run(args.config, given, defaults).radio.is_hardware:
+        defaults |= DEVICE_DEFAULTS
     run_config = check_run(
         load_run(args.config, given, defaults),
         demo=True,

@@ -14,6 +14,7 @@ from pathlib import Path
 from host.cli import options
 from host.cli.parser import add_field, overrides
 from host.config import RunConfig, load_run
+from host.config.models import DEVICE_DEFAULTS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +49,8 @@ def resolve(args: argparse.Namespace) -> RunConfig:
     unknown = args.attach and not {"channel.model", "channel.snr_db"} & set(given)
     if unknown or not (args.attach or run.radio.is_sim):
         defaults["channel.model"] = "none"
+    if run.radio.is_hardware:
+        defaults |= DEVICE_DEFAULTS
     if run.radio.kind == "file" or run.radio.cyclic:
         defaults["link.feedback"] = "none"
     if run.radio.cyclic:

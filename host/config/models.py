@@ -24,6 +24,9 @@ RADIO_PLUTO = "pluto"
 RADIO_USRP = "usrp"
 # Kinds whose bare name stands for two virtual ones that the demo starts by itself.
 RADIO_KINDS = (RADIO_PLUTO, RADIO_USRP)
+# Patience of the ARQ where buffers of a device and its driver lie on the way, both ways: a
+# round trip takes a tenth of a second, or seconds where virtual radios share busy processors.
+DEVICE_DEFAULTS = {"link.arq.initial_rto_s": 2.0, "link.arq.give_up_s": 60.0}
 RADIO_SPECS = "sim, file:PATH, pluto:URI, usrp:ARGS"
 
 SEED_MAX = 2**31 - 1  # fits every generator that a run seeds, and a signed 32-bit block parameter

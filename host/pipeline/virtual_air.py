@@ -45,6 +45,9 @@ PORTS = {"pluto": (30431,), "usrp": (49601,)}
 # Transmit gain as the driver counts it, and what that is below the largest.
 TX_GAIN_DB = {"pluto": (-10.0, 10.0), "usrp": (70.0, 19.75)}
 RX_GAIN_RANGE_DB = {"pluto": (0.0, 71.0), "usrp": (0.0, 76.0)}
+# Packets of 2000 samples that UHD lends the device: by default a second's worth, which would all
+# have to be worked off before an acknowledgement where the receiver is slower than the air.
+USRP_FRAMES = 32
 # Mean received power: below full scale by the peaks of OFDM and some fading.
 RX_LEVEL_DBFS = -15.0
 # Noise of a 12-bit converter, both branches together.
@@ -160,9 +163,9 @@ def start_air(crew: Supervisor, run: RunConfig, work_dir: Path) -> RunConfig:
     _wait_ready(crew, child)
     tx_gain_db, _, rx_gain_db = levels(run, kind)
     rate_hz = run.radio.sample_rate_hz
+    usrp = f"master_clock_rate={rate_hz:g},num_recv_frames={USRP_FRAMES}"
     specs = [
-        f"pluto:ip:{at}" if kind == RADIO_PLUTO else f"usrp:addr={at},master_clock_rate={rate_hz:g}"
-        for at in addresses
+        f"pluto:ip:{at}" if kind == RADIO_PLUTO else f"usrp:addr={at},{usrp}" for at in addresses
     ]
     update = {
         "spec": specs[0],
