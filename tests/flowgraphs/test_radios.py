@@ -30,7 +30,7 @@ TIMEOUT_S = 90.0
 PPM = 10.0
 CARRIER_HZ = 2.45e9
 #: No faster than that, or the air leaves nothing of the machine to the windows.
-SPEED = 2.0
+SPEED = 1.0
 #: How long the air waits for a transmitter that is late, as it is on a machine with other work.
 GRACE_S = 5.0
 PORTS = {"pluto": (30431,), "usrp": (49601, 49600)}
@@ -124,6 +124,7 @@ TX_GAIN = {"pluto": "-10", "usrp": "70"}
 def test_a_sender_and_a_receiver_carry_a_job(screen, compiled, tmp_path, kind):
     source, sink, feedback, picture = (free_endpoint() for _ in range(4))
     with air(kind, tmp_path) as (first, second), ExitStack() as stack:
+        host = stack.enter_context(open_host(source, sink, TIMEOUT_S))
         receiver = stack.enter_context(
             running(
                 screen,
@@ -134,6 +135,7 @@ def test_a_sender_and_a_receiver_carry_a_job(screen, compiled, tmp_path, kind):
                 f"--picture-endpoint={picture}",
             )
         )
+        host.wait_receiver()
         sender = stack.enter_context(
             running(
                 screen,
@@ -144,9 +146,7 @@ def test_a_sender_and_a_receiver_carry_a_job(screen, compiled, tmp_path, kind):
                 f"--feedback-endpoint={feedback}",
             )
         )
-        with open_host(source, sink, TIMEOUT_S) as host:
-            host.wait_receiver()
-            carried = host.carry(7, PROMPT)
+        carried = host.carry(7, PROMPT)
         assert show(picture)
         assert receiver.poll() is None
         assert sender.poll() is None
@@ -161,11 +161,14 @@ def test_two_transceivers_carry_jobs_both_ways_at_once(screen, compiled, tmp_pat
     """Each radio's transmitter carries data and acknowledgements; there is no other way back."""
     carriers = ("--tx-freq-hz=2.45e9", "--rx-freq-hz=2.47e9")
     crossed = ("--tx-freq-hz=2.47e9", "--rx-freq-hz=2.45e9")
+    ends = [(free_endpoint(), free_endpoint()) for _ in range(2)]
+    (a_source, a_sink), (b_source, b_sink) = ends
+    prompts = (PROMPT + "A", PROMPT + "B")
     with air("pluto", tmp_path) as addresses, ExitStack() as stack:
-        sockets = []
-        for address, tuning in zip(addresses, (carriers, crossed), strict=True):
-            source, sink = free_endpoint(), free_endpoint()
-            sockets.append((source, sink))
+        there_host = stack.enter_context(open_host(a_source, b_sink, TIMEOUT_S))
+        back_host = stack.enter_context(open_host(b_source, a_sink, TIMEOUT_S))
+        stations = zip(addresses, (carriers, crossed), ends, strict=True)
+        for address, tuning, (source, sink) in stations:
             stack.enter_context(
                 running(
                     screen,
@@ -178,21 +181,13 @@ def test_two_transceivers_carry_jobs_both_ways_at_once(screen, compiled, tmp_pat
                     f"--picture-endpoint={free_endpoint()}",
                 )
             )
-        (a_source, a_sink), (b_source, b_sink) = sockets
-        hosts = [
-            stack.enter_context(open_host(*ends, TIMEOUT_S))
-            for ends in ((a_source, b_sink), (b_source, a_sink))
-        ]
+        there_host.wait_receiver()
+        back_host.wait_receiver()
         with ThreadPoolExecutor(2) as pool:
             # The same number at both ends: a job must not be taken for the other side's.
-            for host in hosts:
-                host.wait_receiver()
-            prompts = (PROMPT + "A", PROMPT + "B")
-            jobs = [
-                pool.submit(host.carry, 9, prompt)
-                for host, prompt in zip(hosts, prompts, strict=True)
-            ]
-            there, back = (job.result() for job in jobs)
+            sent = pool.submit(there_host.carry, 9, prompts[0])
+            answered = pool.submit(back_host.carry, 9, prompts[1])
+            there, back = sent.result(), answered.result()
     assert (there.prompt, back.prompt) == prompts
     assert there.delivered is back.delivered is True
     assert there.missing == back.missing == 0
