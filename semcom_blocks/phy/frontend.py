@@ -27,7 +27,7 @@ def predistort(
 
     ``gain`` scales; each branch is clipped at full scale, where a converter would wrap round.
     """
-    scaled = samples * np.float32(gain)
+    scaled: np.ndarray = samples * np.float32(gain)
     if conjugate or offset:
         scaled = scaled + np.complex64(conjugate) * scaled.conj() - np.complex64(offset)
     branches = np.ascontiguousarray(scaled, np.complex64).view(np.float32)

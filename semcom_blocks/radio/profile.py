@@ -32,7 +32,7 @@ _LIMITS = {
     "xo_correction": 1e9,
     "tx_db": 100.0,
     "rx_db": 100.0,
-    "offset": 0.5,  # half of full scale leaves no room for a signal
+    "offset": 1.0,  # full scale
     "conjugate": 0.5,  # an image 6 dB below the signal
 }
 

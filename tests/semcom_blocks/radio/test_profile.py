@@ -39,7 +39,7 @@ BAD = {
     "ppm": (GOOD.replace("10.0", "1e6"), "error_ppm is 1000000.0, permitted: -200 to 200"),
     "nan": (GOOD.replace("10.0", "nan"), "error_ppm is nan"),
     "text": (GOOD.replace("60.0", '"high"', 1), "tx_db is 'high'"),
-    "offset": (GOOD.replace("0.03\n", "0.7\n"), "rx_i is 0.7, permitted: -0.5 to 0.5"),
+    "offset": (GOOD.replace("0.03\n", "1.7\n"), "rx_i is 1.7, permitted: -1 to 1"),
     "conjugate": (GOOD.replace("[0.03, 0.04]", "[0.03]"), "conjugate is [0.03]"),
     "image": (GOOD.replace("[0.03, 0.04]", "[3, 4]"), "conjugate is 3, permitted"),
     "table": ("schema = 1\ngain = 3", "gain is 3, permitted: a table"),
