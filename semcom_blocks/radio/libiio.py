@@ -16,8 +16,8 @@ from typing import Any
 
 from semcom_blocks.errors import RadioError
 
-#: How long one request may take; a radio that streams answers within milliseconds.
-TIMEOUT_MS = 3000
+#: How long one request may take: milliseconds, or seconds on a machine that is overrun.
+TIMEOUT_MS = 6000
 #: Longest value of an attribute; the list of gains is the longest that there is.
 VALUE_BYTES = 4096
 
