@@ -89,7 +89,7 @@ def run_demo(
             session.wait_devices()
             submit(outcome.job_id)
             carry(exchange, source, sink, session.alive, progress, session.keepers, submit)
-            outcome.job_id, outcome.devices = exchange.job_id, session.device_counters()
+            outcome.job_id = exchange.job_id
             if run.recording.path is not None:
                 session.end_sender() if run.recording.side == "tx" else session.end_receiver()
         outcome.transmission, outcome.reception = exchange.transmission, exchange.reception
@@ -101,6 +101,7 @@ def run_demo(
             session.show(outcome)
         with watch.stage("measure"):
             measure(host, outcome, original, sent)
+        outcome.devices = session.device_counters()  # by now they know of the job's end
         outcome.versions = {**own_versions(), "host": pong["versions"], **_radio(session)}
     outcome.timing_s = {**watch.spent_s, "total": watch.total_s()}
     return outcome

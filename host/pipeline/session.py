@@ -58,6 +58,7 @@ class Session:
         self._sender: Child | None = None
         self._receiver: Child | None = None
         self.keepers: dict[str, Keeper] = {}
+        self._ended: dict[str, dict[str, int]] = {}
 
     def __enter__(self) -> Session:
         with contextlib.ExitStack() as stack:
@@ -146,7 +147,8 @@ class Session:
 
     def device_counters(self) -> dict[str, dict[str, int]]:
         """What each kept radio counted about its device."""
-        return {role: keeper.counters() for role, keeper in self.keepers.items()}
+        now = {role: keeper.counters() for role, keeper in self.keepers.items()}
+        return {**self._ended, **now}
 
     def end_sender(self) -> None:
         """End the sending radio in order: a recording gets its name only then."""
@@ -161,7 +163,10 @@ class Session:
     def _kept(self, role: str) -> Child | None:
         """A radio's process that from now on nobody starts again."""
         keeper = self.keepers.pop(role, None)
-        return None if keeper is None else keeper.child
+        if keeper is None:
+            return None
+        self._ended[role] = keeper.counters()
+        return keeper.child
 
     def _end(self, child: Child | None) -> None:
         if child is None:
