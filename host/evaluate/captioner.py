@@ -82,9 +82,12 @@ def run(args: argparse.Namespace) -> int:
         for side in (64, 128)
         for strength in STRENGTHS
     ]
-    table = Table(title=f"{args.scenes} held-out scenes of each kind: shares right")
-    heads = ("side", "wear", "caption exact", "its attributes", "its relations")
-    for column in (*heads, "judge exact", "its attributes", "its relations", "wrong alike"):
+    title = (
+        f"{args.scenes} held-out scenes of each kind: shares exact, attributes and relations right"
+    )
+    table = Table(title=title)
+    heads = ("side", "wear", "caption", "attrib", "relat")
+    for column in (*heads, "judge", "attrib", "relat", "alike"):
         table.add_column(column, justify="right")
     for row in rows:
         own, other = row["captioner"], row["judge"]
