@@ -197,7 +197,7 @@ class Bench:
                 used = [c.bits() if c else 0 for c in fitted]
                 files = [c.bits(whole=True) if c else 0 for c in fitted]
                 about = {"system": kind, "bits": float(np.mean(used)), "times": times,
-                         "file_bits": float(np.mean(files)),
+                         "file_bits": round(float(np.mean(files)), 1),
                          "refused": sum(c is None for c in fitted)}  # fmt: skip
                 rows.append((about, [shown(c) for c in fitted]))
         return [({"prompt": prompt, **about, "bits": round(about["bits"], 1)}, pictures)
