@@ -29,6 +29,8 @@ DEFAULT_PORTS = {  # of host.config.models.NetworkConfig; a test holds the two e
     "sink_port": 5561,
     "feedback_port": 5562,
     "samples_port": 5563,
+    "return_port": 5564,
+    "picture_port": 5565,
 }
 PROBE_TIMEOUT_S = 60  # the first import of GNU Radio from a cold disk takes ten and more
 MAX_SAFETENSORS_HEADER = 10**8  # bytes; the file format's own limit
