@@ -27,9 +27,10 @@ from semcom_blocks.radio.stages import (
 PHY, ADC, DAC = "ad9361-phy", "cf-ad9361-lpc", "cf-ad9361-dds-core-lpc"
 #: Rates that the AD936x makes with its filters; an eighth of them needs an FPGA's help.
 RATE_RANGE_HZ = (520_834, 61_440_000)
-#: Gains of a radio without a profile: on a bench with 30 dB between two Plutos nothing clips.
+#: Gains of a radio without a profile: with 30 dB between two Plutos the mean is 15 dB below full
+#: scale, so that the peaks of OFDM fit.
 DEFAULT_TX_GAIN_DB = -20.0
-DEFAULT_RX_GAIN_DB = 40.0
+DEFAULT_RX_GAIN_DB = 30.0
 #: Length of a libiio buffer: long enough for one round trip over USB, short enough for the ARQ.
 BUFFER_S = 4e-3
 MIN_BUFFER = 1024

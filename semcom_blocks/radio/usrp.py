@@ -26,7 +26,7 @@ from semcom_blocks.radio.stages import (
 #: Transmit gain of a radio without a profile, below its largest: an amplifier well off its limit.
 TX_BACKOFF_DB = 20.0
 #: … and receive gain above its smallest, as far as it goes.
-DEFAULT_RX_GAIN_DB = 40.0
+DEFAULT_RX_GAIN_DB = 30.0
 #: How often a device is asked whether it is there; the answer takes a millisecond.
 ASK_S = 1.0
 #: What UHD's long complaints mean, in the order in which they are looked for.
