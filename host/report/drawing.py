@@ -136,7 +136,8 @@ def _constellation(axes: Axes, outcome: Outcome) -> None:
     limit = min(reach, CONSTELLATION_LIMIT)
     axes.set_xlim(-limit, limit)
     axes.set_ylim(-limit, limit)
-    axes.set_aspect("equal")
+    # Wide slots show more of the plane rather than leave the legend no room.
+    axes.set_aspect("equal", adjustable="datalim" if outcome.synthesis is not None else "box")
     return None
 
 

@@ -73,8 +73,8 @@ def costs_and_scores(axes: Axes, report: dict[str, Any]) -> None:
         lines.append(("fidelity", fidelity_text(told["fidelity"])))
     for number, (label, value) in enumerate(lines[:9]):
         y = 0.92 - 0.105 * number
-        axes.text(0.03, y, label[:24], transform=axes.transAxes, size=9, color=MUTED, va="top")
+        axes.text(0.03, y, label[:18], transform=axes.transAxes, size=8.5, color=MUTED, va="top")
         axes.text(
-            0.36, y, value, transform=axes.transAxes, size=9, va="top", parse_math=False,
+            0.28, y, value, transform=axes.transAxes, size=8.5, va="top", parse_math=False,
             color=BLUE if label == "fidelity" else INK,
         )  # fmt: skip
