@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -43,7 +43,7 @@ def load_boundaries(
     """
     for split in splits:
         require_choice("split", split, SPLITS)
-    files = dict(_files(Path(path)))
+    files = dict(files_of(Path(path)))
     pairs = []
     for name in sorted(files):
         where = PurePosixPath(name)
@@ -67,7 +67,7 @@ def load_boundaries(
     return found
 
 
-def _files(path: Path) -> Iterator[tuple[str, callable]]:
+def files_of(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Name and reader of each file under a folder or in a zip."""
     if path.is_dir():
         for file in path.rglob("*"):

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,7 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from host.datasets import MAX_FILE_BYTES, SUFFIXES
+from host.boundaries import files_of
+from host.datasets import SUFFIXES
 from semcom_blocks.errors import ConfigError
 
 SIDE = 32  # pixels; larger or smaller pictures are brought to it
@@ -38,7 +37,7 @@ def class_pictures(path: str | Path, split: str, limit: int = MOST) -> tuple[Ten
     """
     found = [
         (PurePosixPath(name), read)
-        for name, read in _files(Path(path))
+        for name, read in files_of(Path(path))
         if name.lower().endswith(SUFFIXES)
     ]
     found = sorted((n, r) for n, r in found if len(n.parts) >= 3 and n.parts[-3] == split)
@@ -57,23 +56,6 @@ def class_pictures(path: str | Path, split: str, limit: int = MOST) -> tuple[Ten
         )
     numbers = torch.tensor([names.index(name.parts[-2]) for name, _ in found])
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous(), numbers, names
-
-
-def _files(path: Path) -> Iterator[tuple]:
-    if path.is_dir():
-        for file in path.rglob("*"):
-            if file.is_file():
-                yield file.relative_to(path).as_posix(), file.read_bytes
-        return
-    try:
-        archive = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise ConfigError(
-            f"data is {str(path)!r}, permitted: a folder or a zip ({error})"
-        ) from None
-    for info in archive.infolist():
-        if not info.is_dir() and info.file_size <= MAX_FILE_BYTES:
-            yield info.filename, lambda info=info: archive.read(info)
 
 
 def class_sentences(names: list[str], generator: torch.Generator) -> list[str]:
