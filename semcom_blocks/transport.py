@@ -232,6 +232,10 @@ class BoundedSender:
 
     For sources that must run on while the peer is away or stalled.  Open the socket
     with a small ``high_water_mark``: what ZeroMQ holds itself can no longer be dropped.
+
+    ``follows``: another sender on the same socket. A message goes out only behind all that the
+    other one had been given before it (or had dropped); a flood there still cannot push
+    messages out here.
     """
 
     def __init__(
@@ -239,6 +243,7 @@ class BoundedSender:
         socket: MessageSocket,
         max_messages: int = DEFAULT_QUEUE_MESSAGES,
         max_bytes: int = DEFAULT_QUEUE_BYTES,
+        follows: "BoundedSender | None" = None,
     ) -> None:
         if max_messages < 1 or max_bytes < 1:
             limits = f"{max_messages} and {max_bytes}"
@@ -247,8 +252,11 @@ class BoundedSender:
         self.max_bytes = max_bytes
         self.dropped = 0
         self._socket = socket
-        self._queue: deque[tuple[int, list[bytes]]] = deque()
+        self._follows = follows
+        # Size, encoded message, and how many messages of the other sender go before it.
+        self._queue: deque[tuple[int, list[bytes], int]] = deque()
         self._bytes = 0
+        self._pushed = 0
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -264,8 +272,9 @@ class BoundedSender:
         """
         frames = wire.encode(message)
         size = sum(map(len, frames))
-        self._queue.append((size, frames))
+        self._queue.append((size, frames, self._follows._pushed if self._follows else 0))
         self._bytes += size
+        self._pushed += 1
         self.pump()
         while len(self._queue) > self.max_messages or (
             self._bytes > self.max_bytes and len(self._queue) > 1
@@ -276,10 +285,17 @@ class BoundedSender:
     def pump(self) -> int:
         """Send what the peer takes at once; return how many messages that were."""
         count = 0
-        while self._queue and self._socket.offer(self._queue[0][1]):
+        if self._follows:
+            self._follows.pump()
+        while self._queue and self._due() and self._socket.offer(self._queue[0][1]):
             self._bytes -= self._queue.popleft()[0]
             count += 1
         return count
+
+    def _due(self) -> bool:
+        """Whether all that goes before the oldest message here has left the other queue."""
+        other = self._follows
+        return other is None or other._pushed - len(other._queue) >= self._queue[0][2]
 
     def drain(self, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> bool:
         """Send until the queue is empty or ``timeout_s`` is over; return whether it is empty."""

@@ -52,7 +52,8 @@ class SemanticSink(PduBlock):
         )
         self._socket = transport.MessageSocket(socket)
         self._frames = transport.BoundedSender(self._socket)
-        self._results = transport.BoundedSender(self._socket)
+        # Whoever reads a job has its frames already.
+        self._results = transport.BoundedSender(self._socket, follows=self._frames)
         self._numerology = numerology or Numerology()
         self._assembler = JobAssembler(idle_timeout_s)
         self._counters: dict[str, int] = {}

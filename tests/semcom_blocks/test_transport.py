@@ -343,6 +343,38 @@ def test_the_queue_is_bounded_in_bytes_too(net):
     assert sender.counters() == {"sent": 0, "dropped": 20, "queued": 1}
 
 
+def test_a_message_follows_what_the_other_queue_had_before_it(net):
+    push = net(zmq.PUSH, bind=FREE_PORT, high_water_mark=2)
+    frames = BoundedSender(push, max_messages=10)
+    results = BoundedSender(push, follows=frames)
+    for index in range(0, 20, 2):
+        frames.push(number(index))
+        results.push(number(index + 1))
+    pull = net(zmq.PULL, connect=push.endpoint, high_water_mark=2)
+    received, start = [], time.monotonic()
+    while len(received) < 20 and time.monotonic() < start + PATIENCE_S:
+        results.pump()
+        found = pull.receive(0.02)
+        received += [] if found is None else [found.meta["index"]]
+    assert sorted(received) == list(range(20))
+    place = {index: at for at, index in enumerate(received)}
+    assert all(place[index] < place[index + 1] for index in range(0, 20, 2))
+    assert [index for index in received if index % 2] == list(range(1, 20, 2))
+
+
+def test_what_the_other_queue_dropped_holds_nothing_up(net):
+    push = net(zmq.PUSH, bind=FREE_PORT, high_water_mark=1)
+    frames = BoundedSender(push, max_messages=2)
+    results = BoundedSender(push, follows=frames)
+    frames.push(number(0))
+    results.push(number(1))
+    for index in range(2, 50):
+        frames.push(number(index))
+    pull = net(zmq.PULL, connect=push.endpoint)
+    assert results.drain(PATIENCE_S) and frames.drain(PATIENCE_S)
+    assert {pull.receive(PATIENCE_S).meta["index"] for _ in range(3)} == {1, 48, 49}
+
+
 def test_drain_gives_up_in_time(net):
     sender = BoundedSender(net(zmq.PUSH, bind=FREE_PORT))
     assert sender.drain(0.0)
