@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str | None, str]] = {
     "train": ("host.cli.train", "train a model"),
     "eval": ("host.cli.evaluate", "measure a model"),
     "bench": ("host.cli.bench", "measure the waveform against its limits and other software"),
+    "experiment": ("host.cli.experiment", "regenerate the figures of a published system"),
     "plan": ("host.cli.plan", "choose power, modulation and retransmission of each stream"),
     "calibrate": ("host.cli.calibrate", "measure a radio's errors, write its profile"),
     "doctor": (None, "say what is there, what is missing, and how to get it"),
