@@ -10,6 +10,7 @@ from host.cli.models import add_models, run
 MODELS = {
     "calibration": "host.evaluate.calibration",
     "generation": "host.evaluate.generation",
+    "bit-errors": "host.evaluate.bit_errors",
     "captioner": "host.evaluate.captioner",
     "contrastive": "host.evaluate.contrastive",
     "edges": "host.evaluate.edges",
