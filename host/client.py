@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -113,20 +113,36 @@ class HostClient:
         reply = self.request(Message("edge_decode", about, {"bits": bits}), "edges")
         return reply.array("edges", np.uint8, 2)
 
+    def latent_encode(self, image: np.ndarray) -> tuple[np.ndarray, str]:
+        """uint8 (H, W, 3) → latents float32 (C, h, w) of the padded picture, and the codec."""
+        reply = self.request(Message("latent_encode", {}, {"image": image}), "latent_code")
+        return reply.array("latents", np.float32, 3), reply.value("codec", str)
+
+    def latent_decode(
+        self, latents: np.ndarray, noise_var: np.ndarray, about: dict[str, Any]
+    ) -> np.ndarray:
+        """Received latents, as they are → uint8 (H, W, 3); ``about``: codec, width, height."""
+        arrays = {"latents": latents, "noise_var": noise_var}
+        reply = self.request(Message("latent_decode", about, arrays), "decoded")
+        return reply.array("image", np.uint8, 3)
+
+    def check(self, meta: dict[str, Any], conditions: Mapping[str, np.ndarray]) -> None:
+        """Raise what :meth:`generate` would raise, without drawing."""
+        self.request(Message("check", meta, dict(conditions)), "fine")
+
     def generate(
         self,
         meta: dict[str, Any],
-        edges: np.ndarray | None = None,
-        coarse: np.ndarray | None = None,
+        conditions: Mapping[str, np.ndarray],
         on_step: Callable[[int, int], None] | None = None,
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Semantics → uint8 (H, W, 3), and ``steps``, ``guidance``, ``notes`` of the sampler.
 
-        ``meta``: text, width, height and what else :mod:`host.service.generation` takes.
+        ``meta``: text, width, height and what else :mod:`host.service.generation` takes;
+        ``conditions``: those that there are of edges, coarse, latents and noise_var.
         """
-        given = {"edges": edges, "coarse": coarse}
-        arrays = {name: array for name, array in given.items() if array is not None}
-        reply = self.request(Message("generate", meta, arrays), "generated", on_step=on_step)
+        message = Message("generate", meta, dict(conditions))
+        reply = self.request(message, "generated", on_step=on_step)
         about = {key: reply.meta.get(key) for key in ("steps", "guidance", "notes")}
         return reply.array("image", np.uint8, 3), about
 

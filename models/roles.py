@@ -22,6 +22,7 @@ from semcom_blocks.errors import ConfigError, require_range
 
 Picture = NDArray[np.uint8]  # (H,W,3) RGB
 EdgeMap = NDArray[np.uint8]  # (H,W), 0 to 255
+Latents = NDArray[np.float32]  # (C,h,w), about zero mean and unit variance
 StepDone = Callable[[int, int], None]  # (steps done, steps in all)
 
 MAX_STEPS = 1000  # diffusion schedules of the foundation tier end there
@@ -154,10 +155,29 @@ class TextEncoder(Protocol):
 
 
 @runtime_checkable
-class Generator(Protocol):
-    """Text, edge map, coarse picture or latents → picture; deterministic given the seed."""
+class LatentCodec(Protocol):
+    """Picture ↔ the latents that a generator refines or completes.
+
+    The picture's sides are multiples of 8 pixels; C is even.
+    """
 
     name: str
+
+    def encode(self, picture: Picture) -> Latents: ...
+
+    def decode(self, latents: Latents) -> Picture: ...
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Text, edge map, coarse picture or latents → picture; deterministic given the seed.
+
+    ``check`` raises what ``generate`` would raise for the request, and computes nothing.
+    """
+
+    name: str
+
+    def check(self, request: Request) -> None: ...
 
     def generate(self, request: Request, progress: StepDone | None = None) -> Generated: ...
 

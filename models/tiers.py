@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which model fills which role: ``embedded``, or ``hf:<id or path>``, made on first need.
 
+Where the embedded tier has more than one model for a role, ``embedded:NAME`` picks one: the
+generator is the latent flow, or a receiver of latents by its name (:mod:`models.receivers`).
 This is the one place that knows both tiers. A role that the embedded tier cannot fill (photos have
 no embedded caption) says so when it is asked.
 """
@@ -17,8 +19,10 @@ from models.roles import (
     EdgeCodec,
     EdgeExtractor,
     Generator,
+    LatentCodec,
     PictureJudge,
     SceneReader,
+    TextEncoder,
     TextSimilarity,
 )
 from semcom_blocks.errors import ConfigError, ModelError, require_choice
@@ -26,12 +30,16 @@ from semcom_blocks.errors import ConfigError, ModelError, require_choice
 EMBEDDED = "embedded"
 CANNY = "canny"
 PREFIX = "hf:"
+# Generators that complete received latents; "plain" is none, for comparison.
+RECEIVERS = tuple(f"{EMBEDDED}:{kind}" for kind in ("vae", "nflow", "gan", "diffusion", "plain"))
 
 # role → module and class of the embedded tier; imported on first need, since each brings a network.
 _EMBEDDED = {
     "captioner": ("models.captioner", "SceneCaptioner"),
     "edges": ("models.edges.hed", "HedExtractor"),
     "edge_codec": ("models.edges.codec", "EdgeBitCodec"),
+    "text_encoder": ("models.generation.text_encoder", "FlowText"),
+    "latents": ("models.generation.latents", "VaeLatents"),
     "generator": ("models.generation.pipeline", "EmbeddedGenerator"),
     "reader": ("models.scene_judge", "SceneJudge"),
     "judge": ("models.contrastive", "ContrastiveJudge"),
@@ -39,7 +47,19 @@ _EMBEDDED = {
 }
 
 
-ROLES = ("captioner", "edges", "edge_codec", "generator", "reader", "judges", "similarity")
+ROLES = (
+    "captioner",
+    "edges",
+    "edge_codec",
+    "text_encoder",
+    "latents",
+    "generator",
+    "reader",
+    "judges",
+    "similarity",
+)
+# Roles that no foundation model fills.
+_OURS = ("edges", "edge_codec")
 
 
 @dataclass(frozen=True)
@@ -49,6 +69,8 @@ class TierChoice:
     captioner: str = EMBEDDED
     edges: str = EMBEDDED
     edge_codec: str = EMBEDDED
+    text_encoder: str = EMBEDDED
+    latents: str = EMBEDDED
     generator: str = EMBEDDED
     control: str | None = None  # the ControlNet of an hf: generator
     judges: tuple[str, ...] = (EMBEDDED,)
@@ -69,12 +91,12 @@ class TierChoice:
         if not isinstance(judges, (list, tuple)) or not all(isinstance(j, str) for j in judges):
             raise ConfigError(f"models.judges is {judges!r}, permitted: a list of names")
         given["judges"] = tuple(judges)
-        for key in ("captioner", "edges", "edge_codec", "generator", "similarity"):
+        for key in (r for r in ROLES if r in known and r != "judges"):
             check_spec(key, given.get(key, EMBEDDED))
         for judge in given["judges"]:
             check_spec("judges", judge)
         if given.get("control") is not None:
-            if given.get("generator", EMBEDDED) == EMBEDDED:
+            if not given.get("generator", EMBEDDED).startswith(PREFIX):
                 raise ConfigError("models.control is given, permitted with an hf: generator only")
             check_spec("control", given["control"], embedded=False)
         return cls(**given)
@@ -83,13 +105,13 @@ class TierChoice:
 def check_spec(role: str, spec: object, embedded: bool = True) -> str:
     """Return ``spec`` if it can name a model for ``role``; raises :class:`ConfigError`."""
     permitted = [EMBEDDED] if embedded else []
+    permitted += RECEIVERS if role == "generator" else []
     permitted += [CANNY] if role == "edges" else []
-    permitted += [] if role in ("edges", "edge_codec") else [PREFIX + "ORG/NAME", PREFIX + "PATH"]
-    is_name = isinstance(spec, str) and (
-        spec in permitted
-        or (spec.startswith(PREFIX) and len(spec) > len(PREFIX) and len(permitted) > 1)
-    )
-    if not is_name or (role in ("edges", "edge_codec") and str(spec).startswith(PREFIX)):
+    named = isinstance(spec, str) and spec in permitted
+    if role not in _OURS:
+        permitted += [PREFIX + "ORG/NAME", PREFIX + "PATH"]
+        named |= isinstance(spec, str) and spec.startswith(PREFIX) and len(spec) > len(PREFIX)
+    if not named:
         raise ConfigError(f"models.{role} is {spec!a}, permitted: {', '.join(permitted)}")
     return str(spec)
 
@@ -126,10 +148,20 @@ class Models:
         """Edge map ↔ bits."""
         return self._role("edge_codec", self.choice.edge_codec)
 
+    def text_encoder(self) -> TextEncoder:
+        """Prompt → token embeddings."""
+        return self._role("text_encoder", self.choice.text_encoder, "text", "HfTextEncoder")
+
+    def latents(self) -> LatentCodec:
+        """Picture ↔ latents."""
+        return self._role("latents", self.choice.latents, "latents", "HfLatents")
+
     def generator(self) -> Generator:
         """Semantics → picture."""
         if self.choice.generator == EMBEDDED:
             return self._role("generator", EMBEDDED)
+        if self.choice.generator in RECEIVERS:
+            return self._once("generator", self._receiver)
 
         def make() -> Generator:
             from models.foundation.generator import DiffusionGenerator
@@ -152,6 +184,11 @@ class Models:
     def similarity(self) -> TextSimilarity:
         """How alike two texts are."""
         return self._role("similarity", self.choice.similarity, "embeddings", "HfSentences")
+
+    def _receiver(self) -> Generator:
+        from models.receivers.loading import ReceiverGenerator
+
+        return ReceiverGenerator.load(self.choice.generator.partition(":")[2])
 
     def _judge(self, spec: str) -> PictureJudge:
         if spec == EMBEDDED:

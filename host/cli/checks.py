@@ -7,6 +7,7 @@ from host.config import RunConfig
 from host.config.models import RADIO_KINDS, RADIO_SIM
 from host.pipeline.virtual_air import check_channel
 from host.supervise import radio_python
+from models.tiers import RECEIVERS
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.transport import check_endpoint
 
@@ -24,6 +25,8 @@ def check_run(
         kind = run.radio.spec
         argument = {"pluto": "URI", "usrp": "ARGS"}[kind]
         raise ConfigError(f"radio {kind!a} names no device, permitted: {kind}:{argument}")
+    if run.generation.enabled:
+        _check_generation(run)
     if run.radio.cyclic:
         _check_cyclic(run)
     if host is not None:
@@ -33,6 +36,16 @@ def check_run(
     elif run.recording.path is not None:
         raise ConfigError("--record is given with --attach, permitted: a flowgraph's own recorder")
     return run
+
+
+def _check_generation(run: RunConfig) -> None:
+    """Streams that no generator, or not this one, draws from together."""
+    wanted, generator = run.generation, run.models.generator
+    if wanted.coarse and wanted.latents:
+        raise ConfigError("generation.coarse with generation.latents, permitted: one of them")
+    if generator in RECEIVERS and (wanted.edges or wanted.coarse):
+        name = "edges" if wanted.edges else "coarse"
+        raise ConfigError(f"generation.{name} with generator {generator!a}, permitted: latents")
 
 
 def _check_cyclic(run: RunConfig) -> None:

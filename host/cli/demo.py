@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the receiver's radio, where it is another one than the sender's",
         default="as --radio",
     )
-    options.add_generation(parser)
+    options.add_generation(parser, "tx", "rx")
     options.add_channel(parser, "Es/N0 per complex data symbol in dB")
     options.add_receiver(parser)
     options.add_recording(parser, "what the receiver's radio gave")

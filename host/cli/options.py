@@ -7,8 +7,10 @@ import argparse
 from datetime import datetime, timezone
 from pathlib import Path
 
-from host.cli.parser import add_field, positive
+from host.cli.parser import add_field, overrides, positive
+from host.config import load_run
 from host.service.__main__ import THREADS_MAX, default_threads
+from models.tiers import RECEIVERS
 from semcom_blocks.errors import ConfigError
 
 
@@ -31,49 +33,85 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     add_field(parser, "--rate", "codec.rate", "complex symbols per source value, k/n")
 
 
-def add_generation(parser: argparse.ArgumentParser) -> None:
-    """What is sent instead of the whole picture, and how the receiver draws from it."""
+def add_generation(parser: argparse.ArgumentParser, *sides: str) -> None:
+    """Meaning instead of the whole picture; ``sides``: ``tx`` (takes apart), ``rx`` (draws)."""
     group = parser.add_argument_group("generation")
-    flags = {
-        "--generate": ("enabled", "draw the picture at the receiver, from prompt and edge map"),
-        "--prompt-only": ("prompt_only", "… from the prompt alone"),
-        "--edges": ("edges", "… from the edge map too (what --generate alone does)"),
-        "--coarse": ("coarse", "… from a coarse picture too, sent by JSCC at --rate"),
-    }
-    for flag, (name, text) in flags.items():
-        group.add_argument(flag, dest=f"ask.{name}", action="store_true", default=False, help=text)
-    add_field(group, "--steps", "generation.steps", "of the sampler", default="the generator's")
-    add_field(
-        group, "--guidance", "generation.guidance", "by the prompt", default="the generator's"
-    )
-    add_field(group, "--strength", "generation.strength", "how much of a coarse picture is redrawn")
+
+    def flag(name: str, text: str) -> None:
+        group.add_argument(
+            f"--{name.replace('_', '-')}", dest=f"ask.{name}", action="store_true", help=text
+        )
+
+    if "tx" not in sides:
+        flag("generate", "draw the picture from what arrives: prompt, edge map, coarse picture, …")
+    else:
+        draw = "draw the picture at the receiver, from" if "rx" in sides else "send for a receiver"
+        flag("generate", f"{draw} prompt and edge map, or what suits the --generator")
+        flag("prompt_only", "… the prompt alone")
+        flag("edges", "… prompt and edge map")
+        flag("coarse", "… prompt and a coarse picture, sent by JSCC at --rate")
+        flag("latents", "… prompt and analog latents, for a generator that completes them")
+        add_field(group, "--latent-share", "generation.latent_share", "of the latents that is sent")
+        flag("pack_caption", "send a scene's caption in few bytes, by the digits of its grammar")
+        add_field(
+            group,
+            "--edge-bits-per-symbol",
+            "generation.edge_bits_per_symbol",
+            "modulation of the edge stream: 1 BPSK, 2 QPSK, 4 16-QAM, …",
+        )
+        add_field(group, "--captioner", "models.captioner", "embedded, hf:ORG/NAME or hf:FOLDER")
     add_field(
         group,
-        "--edge-bits-per-symbol",
-        "generation.edge_bits_per_symbol",
-        "modulation of the edge stream: 1 BPSK, 2 QPSK, 4 16-QAM, …",
+        "--scene-size",
+        "generation.scene_size",
+        "side in pixels of a scene that is " + ("made" if "tx" in sides else "drawn from words"),
     )
-    add_field(group, "--scene-size", "generation.scene_size", "side of a scene in pixels")
-    add_field(group, "--generator", "models.generator", "embedded, hf:ORG/NAME or hf:FOLDER")
+    if "rx" in sides:
+        own = "the generator's"
+        add_field(group, "--steps", "generation.steps", "of the sampler", default=own)
+        add_field(group, "--guidance", "generation.guidance", "by the prompt", default=own)
+        add_field(
+            group,
+            "--strength",
+            "generation.strength",
+            "how much of a coarse picture or of latents is redrawn",
+        )
+        add_field(group, "--edge-scale", "generation.edge_scale", "weight of the edge map")
     add_field(
-        group, "--control", "models.control", "ControlNet of an hf: generator", default="none"
+        group,
+        "--generator",
+        "models.generator",
+        "embedded; a receiver of latents embedded:vae, :nflow, :gan, :diffusion or :plain; "
+        "hf:ORG/NAME or hf:FOLDER",
     )
-    add_field(group, "--captioner", "models.captioner", "embedded, hf:ORG/NAME or hf:FOLDER")
+    if "rx" in sides:
+        add_field(
+            group, "--control", "models.control", "ControlNet of an hf: generator", default="none"
+        )
+    add_field(group, "--latent-codec", "models.latents", "embedded, hf:ORG/NAME or hf:FOLDER")
+
+
+STREAM_FLAGS = ("edges", "coarse", "latents")
 
 
 def generation_overrides(args: argparse.Namespace) -> dict[str, bool]:
-    """The streams that the flags of :func:`add_generation` ask for, by dotted name."""
+    """What the flags of :func:`add_generation` ask for, by dotted name."""
     asked = {key.removeprefix("ask."): on for key, on in vars(args).items() if key[:4] == "ask."}
+    found = {"generation.pack_caption": True} if asked.pop("pack_caption", False) else {}
     if not any(asked.values()):
-        return {}
-    if asked["prompt_only"] and (asked["edges"] or asked["coarse"]):
-        raise ConfigError("--prompt-only with --edges or --coarse, permitted: one or the other")
-    plain = not (asked["prompt_only"] or asked["coarse"])
-    return {
-        "generation.enabled": True,
-        "generation.edges": asked["edges"] or plain,
-        "generation.coarse": asked["coarse"],
-    }
+        return found
+    found["generation.enabled"] = True
+    if "prompt_only" not in asked:  # who only receives draws from what arrives
+        return found
+    streams = {name: asked[name] for name in STREAM_FLAGS}
+    if asked["prompt_only"] and any(streams.values()):
+        raise ConfigError(
+            "--prompt-only with --edges, --coarse or --latents, permitted: one or the other"
+        )
+    if not asked["prompt_only"] and not any(streams.values()):
+        suited = load_run(args.config, overrides(args)).models.generator in RECEIVERS
+        streams["latents" if suited else "edges"] = True
+    return found | {f"generation.{name}": on for name, on in streams.items()}
 
 
 def add_channel(parser: argparse.ArgumentParser, snr_help: str) -> None:

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="longest wait for the next job in seconds",
     )
+    options.add_generation(parser, "rx")
     options.add_receiver(parser)
     options.add_recording(parser, "what the radio gave")
     options.add_link(parser)
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from host.report.files import output_folder
     from host.report.write import import_early, write_report
 
-    loaded = load_run(args.config, overrides(args))
+    loaded = load_run(args.config, overrides(args) | options.generation_overrides(args))
     run_config = place(check_run(loaded, host=args.host, radios=not args.attach))
     failure = None
     with Display() as display, output_folder(args.out) as out:

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Send a photo and its prompt by one radio, until it is delivered or given up.
 
+With --generate, --prompt-only, --edges, --coarse or --latents meaning is sent instead of the
+picture, from which `semcom rx --generate` draws one.
+
 With --radio sim the receiver is `semcom rx --radio sim`, here or on --peer; with
 --radio file:PATH every sample goes to a SigMF pair PATH.sigmf-data and PATH.sigmf-meta.
 """
@@ -24,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=None, metavar="DIR", help="folder for report.json"
     )
+    options.add_generation(parser, "tx")
     options.add_link(parser)
     options.add_level(parser)
     options.add_recording(parser, "what the radio was given")
@@ -42,7 +46,7 @@ def resolve(args: argparse.Namespace) -> RunConfig:
 
     Only the simulated air has a software channel, and into a file nobody answers.
     """
-    given = overrides(args)
+    given = overrides(args) | options.generation_overrides(args)
     defaults = {"recording.side": "tx"}
     run = load_run(args.config, given, defaults)
     # A flowgraph has its own channel, which this command knows only if told.

@@ -20,6 +20,12 @@ class GenerationConfig(Frozen):
     edges: bool = False
     # The picture itself by JSCC at ``codec.rate``, to be refined.
     coarse: bool = False
+    # Latents of the picture as analog symbols, for a generator that completes them.
+    latents: bool = False
+    # Share of the latents that is sent; the receiver infers the rest.
+    latent_share: float = Field(1.0, ge=0.01, le=1)
+    # A scene's caption by the digits of its grammar instead of as text.
+    pack_caption: bool = False
     # Bits per symbol of the edge stream: BPSK to 256-QAM.
     edge_bits_per_symbol: Literal[1, 2, 4, 6, 8] = 2
     # Of the sampler; absent means the generator's own choice.
@@ -33,11 +39,16 @@ class GenerationConfig(Frozen):
 
 
 class ModelsConfig(Frozen):
-    """Who fills each role: ``embedded``, or ``hf:<id or path>``; see ``models.tiers``."""
+    """Who fills each role: ``embedded``, ``embedded:NAME``, or ``hf:<id or path>``.
+
+    See ``models.tiers``.
+    """
 
     captioner: str = EMBEDDED
     edges: str = EMBEDDED
     edge_codec: str = EMBEDDED
+    text_encoder: str = EMBEDDED
+    latents: str = EMBEDDED
     generator: str = EMBEDDED
     control: str | None = None
     judges: tuple[str, ...] = (EMBEDDED,)

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from host.client import HostClient
 from host.images import LoadedImage
 from host.pipeline.outcome import Outcome
@@ -17,6 +21,8 @@ def receive_picture(host: HostClient, outcome: Outcome, progress: Progress) -> N
     """Decode what arrived, and draw from it where the run says so."""
     if not outcome.run.generation.enabled:
         outcome.picture = received_picture(host, outcome.reception)
+        if outcome.picture is None and outcome.reception and outcome.reception.prompt is not None:
+            progress.note("no picture was sent, only its meaning: --generate draws one")
         return
     pixels = outcome.original.pixels if outcome.original is not None else None
     size = (pixels.shape[1], pixels.shape[0]) if pixels is not None else None
@@ -25,18 +31,17 @@ def receive_picture(host: HostClient, outcome: Outcome, progress: Progress) -> N
     for note in made.notes:
         progress.note(note)
     outcome.synthesis = made
-    outcome.picture = made.generated if made.generated is not None else made.coarse
+    outcome.picture = made.best
 
 
 def measure(host: HostClient, outcome: Outcome, original: LoadedImage, sent: Semantics) -> None:
     """Compare the picture with the original, and with what an ideal channel would have given."""
-    if outcome.picture is not None and outcome.picture.shape == original.pixels.shape:
-        outcome.quality = host.quality(original.pixels, outcome.picture)
+    outcome.quality = _quality(host, original, outcome.picture)
     made = outcome.synthesis
     if made is not None:
         made.judge(host, original.pixels, sent)
-        if made.coarse is not None and made.coarse.shape == original.pixels.shape:
-            made.coarse_quality = host.quality(original.pixels, made.coarse)
+        made.coarse_quality = _quality(host, original, made.coarse)
+        made.heard_quality = _quality(host, original, made.heard)
     elif outcome.run.channel.model != "none":
         stream = sent.streams[STREAM_PICTURE]
         outcome.ideal = ideal_quality(
@@ -47,3 +52,12 @@ def measure(host: HostClient, outcome: Outcome, original: LoadedImage, sent: Sem
             outcome.run.channel.snr_db,
             outcome.run.seed,
         )
+
+
+def _quality(
+    host: HostClient, original: LoadedImage, picture: np.ndarray | None
+) -> dict[str, Any] | None:
+    """Of a picture that has the original's size."""
+    if picture is None or picture.shape != original.pixels.shape:
+        return None
+    return host.quality(original.pixels, picture)

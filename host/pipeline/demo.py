@@ -21,6 +21,7 @@ from host.pipeline.outcome import Outcome, Stopwatch
 from host.pipeline.progress import Progress
 from host.pipeline.semantics import decompose, roles_of
 from host.pipeline.session import Session
+from host.pipeline.synthesis import check_drawable
 from host.supervise import free_ports
 from host.versions import own_versions
 
@@ -78,13 +79,14 @@ def run_demo(
         progress.stage("encode")
         with watch.stage("encode"):
             sent = decompose(host, run, original, prompt)
+            check_drawable(host, run, sent, original)
         outcome.sends(sent)
         progress.stage("air")
         with watch.stage("air"):
             exchange = Exchange(outcome.job_id)
 
             def submit(job_id: int) -> None:
-                source.transmit(job_id, sent.prompt, sent.for_radio())
+                source.transmit(job_id, sent.prompt_on_air, sent.for_radio())
 
             session.wait_devices()
             submit(outcome.job_id)

@@ -16,7 +16,7 @@ from host.images import LoadedImage
 from host.pipeline.records import STREAM_PICTURE, FrameLog, Reception, Transmission
 from host.pipeline.semantics import Semantics
 from host.pipeline.synthesis import Synthesis
-from semcom_blocks.errors import ArqGaveUp, LinkError
+from semcom_blocks.errors import ArqGaveUp, LinkError, SemcomError
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Outcome:
             return self.reception.delivered
         return self.transmission.delivered if self.transmission is not None else None
 
-    def failure(self) -> LinkError | None:
+    def failure(self) -> SemcomError | None:
         """Why this job did not do what it should; ``None`` if it did."""
         known = None not in (self.prompt_sent, self.prompt_received)
         if self.delivered and known and self.prompt_sent != self.prompt_received:
@@ -99,4 +99,4 @@ class Outcome:
             return ArqGaveUp("ArqGaveUp: prompt not delivered")
         if self.delivered is False:
             return LinkError(f"the prompt of job {self.job_id} did not arrive whole")
-        return None
+        return self.synthesis.error if self.synthesis is not None else None

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from host.pipeline.prompt_code import from_air
 from semcom_blocks.errors import WireError
 from semcom_blocks.wire import Message
 
 STREAM_PICTURE = 0  # JSCC symbols of the picture, whole or coarse
 STREAM_EDGES = 1  # bits of its edge map
+STREAM_LATENTS = 2  # its latents, analog
 FRAMES_LOGGED_MAX = 100_000  # bounds the memory of a receiver that runs for days on one job
 
 
@@ -120,7 +122,7 @@ class Reception:
             raise WireError("received: prompt is no text")
         return cls(
             job_id=message.value("job_id", int),
-            prompt=prompt,
+            prompt=None if prompt is None else from_air(prompt),
             delivered=message.value("delivered", bool),
             frames_received=message.value("frames_received", int),
             frames_expected=expected if isinstance(expected, int) else None,
@@ -135,12 +137,13 @@ class Reception:
             channel=_optional(message, "channel", np.complex64),
         )
 
+    def stream(self, stream_id: int) -> ReceivedStream | None:
+        """The stream of that number, if any of it came."""
+        return next((s for s in self.streams if s.stream_id == stream_id), None)
+
     def picture_stream(self) -> ReceivedStream | None:
         """The stream that carries the picture, if any of it came."""
-        for stream in self.streams:
-            if stream.stream_id == STREAM_PICTURE:
-                return stream
-        return None
+        return self.stream(STREAM_PICTURE)
 
 
 def _streams(message: Message) -> list[ReceivedStream]:

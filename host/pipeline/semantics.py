@@ -4,6 +4,7 @@
     prompt   words, exact                              captioner, or the user's own
     edges    bits on M-QAM symbols, may be damaged     edge extractor and edge codec
     coarse   JSCC symbols at a low rate, may be noisy  image codec
+    latents  analog symbols, some may be left out      latent codec
 
 Without generation the one stream is the picture itself, by JSCC.
 """
@@ -18,8 +19,10 @@ import numpy as np
 from host.client import HostClient
 from host.config import RunConfig
 from host.images import LoadedImage
+from host.pipeline import latent_stream
 from host.pipeline.bit_stream import to_symbols
-from host.pipeline.records import STREAM_EDGES, STREAM_PICTURE
+from host.pipeline.prompt_code import to_air
+from host.pipeline.records import STREAM_EDGES, STREAM_LATENTS, STREAM_PICTURE
 from models.tiers import EMBEDDED
 
 
@@ -35,11 +38,21 @@ class SentStream:
 
 @dataclass(frozen=True)
 class Semantics:
-    """What is sent of a picture, by stream id; ``edges`` uint8 (H, W) as the sender has them."""
+    """What is sent of a picture, by stream id; ``edges`` uint8 (H, W) as the sender has them.
+
+    ``packed``: the prompt goes as a packed caption if it is one.
+    """
 
     prompt: str
     streams: dict[int, SentStream] = field(default_factory=dict)
     edges: np.ndarray | None = None
+    latents: np.ndarray | None = None
+    packed: bool = False
+
+    @property
+    def prompt_on_air(self) -> str:
+        """The prompt as the radio takes it."""
+        return to_air(self.prompt, self.packed)
 
     def for_radio(self) -> dict[int, tuple[np.ndarray, dict[str, Any]]]:
         """Symbols and descriptors as the radio takes them."""
@@ -61,8 +74,10 @@ def roles_of(run: RunConfig, *, sends: bool, draws: bool, judges: bool) -> list[
         roles.append("captioner")
     if sends and wanted.edges:
         roles.append("edges")
-    if wanted.edges:
+    if wanted.edges or not sends:  # who only receives does not know what will come
         roles.append("edge_codec")
+    if wanted.latents:
+        roles.append("latents")
     if draws:
         roles.append("generator")
     return [*roles, "judges", "reader"] if judges else roles
@@ -102,4 +117,12 @@ def decompose(host: HostClient, run: RunConfig, original: LoadedImage, given: st
                 "n": len(symbols),
             }
             streams[STREAM_EDGES] = SentStream("edges", symbols, descriptor, bits)
-    return Semantics(prompt, streams, edges)
+    latents = None
+    if wanted.enabled and wanted.latents:
+        latents, codec = host.latent_encode(original.pixels)
+        symbols, about = latent_stream.to_symbols(latents, wanted.latent_share)
+        height, width = original.pixels.shape[:2]
+        descriptor = {"c": codec, "w": width, "h": height, **about}
+        streams[STREAM_LATENTS] = SentStream("latents", symbols, descriptor)
+    packed = wanted.enabled and wanted.pack_caption
+    return Semantics(prompt, streams, edges, latents, packed)

@@ -50,7 +50,7 @@ def run_send(
             exchange = Exchange(outcome.job_id)
 
             def submit(job_id: int) -> None:
-                source.transmit(job_id, sent.prompt, sent.for_radio())
+                source.transmit(job_id, sent.prompt_on_air, sent.for_radio())
 
             session.wait_devices()
             submit(outcome.job_id)

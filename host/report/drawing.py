@@ -134,10 +134,12 @@ def _constellation(axes: Axes, outcome: Outcome) -> None:
         reach = max(reach, 1.15 * float(np.percentile(np.abs(points), 99.5)))
     _legend(axes)
     limit = min(reach, CONSTELLATION_LIMIT)
-    axes.set_xlim(-limit, limit)
     axes.set_ylim(-limit, limit)
-    # Wide slots show more of the plane rather than leave the legend no room.
-    axes.set_aspect("equal", adjustable="datalim" if outcome.synthesis is not None else "box")
+    if outcome.synthesis is None:
+        axes.set_xlim(-limit, limit)
+        axes.set_aspect("equal", adjustable="box")
+    else:  # wide slots show more of the plane rather than leave the legend no room
+        axes.set_aspect("equal", adjustable="datalim")
     return None
 
 

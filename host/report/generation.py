@@ -17,13 +17,18 @@ def streams(outcome: Outcome, pixels: int | None) -> list[dict[str, Any]]:
     sent, made = outcome.semantics, outcome.synthesis
     if sent is None:
         return []
-    found = [_row("prompt", None, 8 * len(sent.prompt.encode("utf-8")), pixels)]
+    bits = 8 * len(sent.prompt_on_air.encode("utf-8"))
+    found = [_row("prompt", None, bits, pixels)]
+    if sent.packed:
+        found[0]["bits_as_text"] = 8 * len(sent.prompt.encode("utf-8"))
     for stream in sent.streams.values():
         bits = None if stream.bits is None else len(stream.bits)
         row = _row(stream.name, len(stream.symbols), bits, pixels)
         if bits is not None:
             row["bits_per_symbol"] = stream.descriptor.get("m")
             row["bit_errors"] = made.edge_bit_errors if made is not None else None
+        if stream.name == "latents":
+            row["lost"] = made.latents.lost if made is not None and made.latents else None
         found.append(row)
     return found
 
@@ -43,7 +48,7 @@ def generation(outcome: Outcome) -> dict[str, Any] | None:
     made = outcome.synthesis
     if made is None:
         return None
-    coarse = made.coarse_quality or {}
+    coarse, heard = made.coarse_quality or {}, made.heard_quality or {}
     return {
         "generator": outcome.run.models.generator,
         "steps": made.steps,
@@ -52,6 +57,8 @@ def generation(outcome: Outcome) -> dict[str, Any] | None:
         "notes": made.notes,
         "coarse_psnr_db": coarse.get("psnr_db"),
         "coarse_ms_ssim": coarse.get("ms_ssim"),
+        "latents_psnr_db": heard.get("psnr_db"),
+        "latents_ms_ssim": heard.get("ms_ssim"),
         "scores": made.scores,
         "fidelity": made.fidelity,
     }
@@ -60,9 +67,11 @@ def generation(outcome: Outcome) -> dict[str, Any] | None:
 def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     """Lines for the table: (label, value)."""
     told = report.get("generation")
-    if not told:
+    if not report["config"]["generation"]["enabled"]:
         return []
     found = [(f"stream {row['name']}", stream_text(row)) for row in report["streams"]]
+    if not told:
+        return found
     if told["seconds"] is not None:
         text = f"{told['steps']} steps, guidance {told['guidance']:g}, {told['seconds']:.2f} s"
         found.append(("generated", text))
@@ -80,6 +89,10 @@ def stream_text(row: dict[str, Any]) -> str:
     if row["bits"] is not None:
         rate = f" ({row['bits_per_pixel']:.4f} bpp)" if row["bits_per_pixel"] is not None else ""
         parts.append(f"{row['bits']} bits{rate}")
+    if row.get("bits_as_text") is not None:
+        parts.append(f"{row['bits_as_text']} as text")
+    if row.get("lost") is not None:
+        parts.append(f"{100 * row['lost']:.0f} % lost or left out")
     if row.get("bit_errors") is not None:
         parts.append(f"{row['bit_errors']} wrong")
     return ", ".join(parts)

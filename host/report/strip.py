@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The upper half of the page of a run with generation: every picture that there was, in a row.
 
-source │ edges sent │ edges received │ coarse │ generated
+source │ edges sent │ edges received │ coarse or latents as they arrived │ generated
 """
 
 from __future__ import annotations
@@ -33,15 +33,18 @@ def _pictures(outcome: Outcome, report: dict[str, Any]) -> list[tuple[np.ndarray
     quality, told = report["quality"], report["generation"]
     original = outcome.original.pixels if outcome.original is not None else None
     shown: list[tuple[np.ndarray | None, str, str]] = [(original, "original", "")]
-    if wanted.edges:
+    if wanted.edges or made.edges is not None:
         wrong = made.edge_bit_errors
         shown.append((_grey(sent.edges if sent else None), "edges sent", ""))
         verdict = "" if wrong is None else f"{wrong} bits wrong"
         shown.append((_grey(made.edges), "edges received", verdict))
-    if wanted.coarse:
+    if wanted.coarse or made.coarse is not None:
         shown.append(
             (made.coarse, "coarse", _verdict(told["coarse_psnr_db"], told["coarse_ms_ssim"]))
         )
+    if wanted.latents or made.heard is not None:
+        verdict = _verdict(told["latents_psnr_db"], told["latents_ms_ssim"])
+        shown.append((made.heard, "latents as received", verdict))
     verdict = _verdict(quality["psnr_db"], quality["ms_ssim"])
     shown.append((made.generated, "generated", verdict))
     return shown

@@ -25,7 +25,8 @@ def write_report(outcome: Outcome, out: Path, *, page: bool = True) -> dict[str,
     """Write ``report.json`` and what else there is to ``out``; return the report.
 
     ``received.png`` and ``prompt.txt`` (UTF-8, exactly the received text) are there when
-    a picture and a prompt arrived, ``edges.png`` and ``coarse.png`` with such streams;
+    a picture and a prompt arrived, ``edges.png``, ``coarse.png`` and ``latents.png`` with such
+    streams;
     ``report.png`` with ``page``.
     """
     report = build(outcome)
@@ -41,6 +42,8 @@ def write_report(outcome: Outcome, out: Path, *, page: bool = True) -> dict[str,
         contents["edges.png"] = png_bytes(made.edges)
     if made is not None and made.coarse is not None:
         contents["coarse.png"] = png_bytes(made.coarse)
+    if made is not None and made.heard is not None:
+        contents["latents.png"] = png_bytes(made.heard)
     if outcome.prompt_received is not None:
         contents["prompt.txt"] = outcome.prompt_received.encode("utf-8")
     contents["report.json"] = to_json(report).encode("ascii")

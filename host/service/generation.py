@@ -6,24 +6,34 @@
     edge_encode {} [image u8 (H,W,3)]                       → edge_code {codec, width, height}
                                                               [bits u8 (n,), edges u8 (H,W)]
     edge_decode {codec, width, height} [bits u8 (n,)]       → edges {} [edges u8 (H,W)]
-    generate    {text, width, height, steps?, guidance?, strength, edge_scale, seed}
-                [edges u8 (H,W)?, coarse u8 (H,W,3)?]       → generated {steps, guidance, notes}
+    latent_encode {} [image u8 (H,W,3)]                     → latent_code {codec}
+                                                              [latents f32 (C,h,w)]
+    latent_decode {codec, width, height}
+                [latents f32 (C,h,w), noise_var f32]        → decoded {} [image u8 (H,W,3)]
+    generate    {text, width, height, steps?, guidance?, strength, edge_scale, seed, codec?}
+                [edges u8 (H,W)?, coarse u8 (H,W,3)?, latents f32 (C,h,w)?, noise_var f32?]
+                                                            → generated {steps, guidance, notes}
                                                               [image u8 (H,W,3)]
+    check       as generate                                 → fine {}
     judge       {caption?} [reference u8, image u8]         → judged {scores, fidelity}
 
 ``generate`` tells its progress on the way: ``step {done, total}`` with the request's id.
+A lost latent is 0 with a variance of infinity. Latents are of a picture whose sides are padded to
+multiples of 8, of which ``width`` and ``height`` are cut out. ``check`` refuses what ``generate``
+would refuse, before anything is on the air.
 ``fidelity`` is ``None`` unless ``caption`` is one of the scene world.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
 from host.images import PIXELS_MAX
-from models.roles import EdgeCode, Request
+from models.roles import EdgeCode, Latents, Picture, Request
 from models.tiers import Models
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.wire import Message
@@ -31,6 +41,8 @@ from semcom_blocks.wire import Message
 Tell = Callable[[Message], None]
 # Edge codes are a few hundredths of a bit per pixel; one bit per pixel is no code.
 EDGE_BITS_MAX = PIXELS_MAX
+LATENT_MULTIPLE = 8  # pixels: what the latent codecs of both tiers want
+LATENTS_MAX = PIXELS_MAX // 4  # the embedded codec has 4 channels to 16 pixels
 
 
 class GenerationHandlers:
@@ -43,7 +55,10 @@ class GenerationHandlers:
             "caption": self._caption,
             "edge_encode": self._edge_encode,
             "edge_decode": self._edge_decode,
+            "latent_encode": self._latent_encode,
+            "latent_decode": self._latent_decode,
             "generate": self._generate,
+            "check": self._check,
             "judge": self._judge,
         }
 
@@ -79,12 +94,47 @@ class GenerationHandlers:
             raise ConfigError(f"edge codec is {named!a}, permitted here: {codec.name}")
         return Message("edges", {}, {"edges": codec.decode(EdgeCode(bits, width, height))})
 
-    def _generate(self, request: Message, tell: Tell) -> Message:
+    def _latent_encode(self, request: Message, tell: Tell) -> Message:
+        codec = self._models.latents()
+        latents = codec.encode(_padded(picture(request, "image")))
+        return Message("latent_code", {"codec": _label(codec.name)}, {"latents": latents})
+
+    def _latent_decode(self, request: Message, tell: Tell) -> Message:
+        width, height = _size(request)
+        latents, noise_var = self._received(request)
+        # The best guess without any knowledge of pictures, for latents of unit variance.
+        estimate = (latents / (1 + noise_var)).astype(np.float32)
+        image = self._models.latents().decode(estimate)[:height, :width]
+        return Message("decoded", {}, {"image": np.ascontiguousarray(image)})
+
+    def _received(self, request: Message) -> tuple[Latents, Latents]:
+        """Latents that came over the air and their variances, checked."""
+        latents = request.array("latents", np.float32, 3)
+        noise_var = request.array("noise_var", np.float32, 3)
+        if latents.shape != noise_var.shape or not 0 < latents.size <= LATENTS_MAX:
+            raise ConfigError(
+                f"latents are {latents.shape} with variances {noise_var.shape}, permitted: "
+                f"equal shapes of 1 to {LATENTS_MAX} values"
+            )
+        if not np.isfinite(latents).all() or not (noise_var >= 0).all():
+            raise ConfigError("latents hold NaN or infinity, permitted: 0 where lost")
+        named, ours = request.value("codec", str), _label(self._models.latents().name)
+        if named != ours:
+            raise ConfigError(f"latent codec is {named!a}, permitted here: {ours}")
+        return latents, noise_var
+
+    def _wanted(self, request: Message) -> Request:
+        """The generator's request; with latents of their padded size."""
         meta = request.meta
-        wanted = Request(
+        width, height = _size(request)
+        given: dict[str, Any] = {}
+        if "latents" in request.arrays:
+            given["latents"], given["noise_var"] = self._received(request)
+            width, height = (-(-n // LATENT_MULTIPLE) * LATENT_MULTIPLE for n in (width, height))
+        return Request(
             text=request.value("text", str),
-            width=request.value("width", int),
-            height=request.value("height", int),
+            width=width,
+            height=height,
             edges=_optional(request, "edges", 2),
             coarse=_optional(request, "coarse", 3),
             strength=float(meta.get("strength", Request.strength)),
@@ -92,14 +142,22 @@ class GenerationHandlers:
             steps=meta.get("steps"),
             guidance=meta.get("guidance"),
             seed=int(meta.get("seed", 0)),
+            **given,
         )
 
+    def _check(self, request: Message, tell: Tell) -> Message:
+        self._models.generator().check(self._wanted(request))
+        return Message("fine")
+
+    def _generate(self, request: Message, tell: Tell) -> Message:
         def step(done: int, total: int) -> None:
             tell(Message("step", {"done": done, "total": total}))
 
-        found = self._models.generator().generate(wanted, step)
+        width, height = _size(request)
+        found = self._models.generator().generate(self._wanted(request), step)
         about = {"steps": found.steps, "guidance": found.guidance, "notes": list(found.notes)}
-        return Message("generated", about, {"image": found.picture})
+        image = np.ascontiguousarray(found.picture[:height, :width])
+        return Message("generated", about, {"image": image})
 
     def _judge(self, request: Message, tell: Tell) -> Message:
         reference, image = picture(request, "reference"), picture(request, "image")
@@ -136,3 +194,20 @@ def picture(request: Message, name: str) -> np.ndarray:
 
 def _optional(request: Message, name: str, axes: int) -> np.ndarray | None:
     return request.array(name, np.uint8, axes) if name in request.arrays else None
+
+
+def _size(request: Message) -> tuple[int, int]:
+    """(width, height) of the picture that is asked for."""
+    return request.value("width", int), request.value("height", int)
+
+
+def _padded(image: Picture) -> Picture:
+    """Rows and columns repeated below and right up to multiples of LATENT_MULTIPLE."""
+    height, width = image.shape[:2]
+    pad = [(0, -height % LATENT_MULTIPLE), (0, -width % LATENT_MULTIPLE), (0, 0)]
+    return np.pad(image, pad, mode="edge")
+
+
+def _label(codec: str) -> str:
+    """A codec's name for the other side, where its folder may be another one."""
+    return PurePath(codec).name

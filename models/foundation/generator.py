@@ -93,8 +93,16 @@ class DiffusionGenerator:
         note = f"prompt has {len(tokens)} tokens, permitted: {limit}; the end is cut"
         return tokenizer.decode(tokens[1 : limit - 1], skip_special_tokens=True), (note,)
 
+    def check(self, request: Request) -> None:
+        """Raises ConfigError for edges without a ControlNet."""
+        if request.edges is not None and self._control is None:
+            raise ConfigError(
+                "generator has no edge control, permitted with edges: a ControlNet as 'control'"
+            )
+
     def generate(self, request: Request, progress: StepDone | None = None) -> Generated:
         """See :class:`models.roles.Generator`; edge map and coarse picture are scaled to fit."""
+        self.check(request)
         steps = DEFAULT_STEPS if request.steps is None else request.steps
         guidance = DEFAULT_GUIDANCE if request.guidance is None else request.guidance
         size = (request.width, request.height)
@@ -139,10 +147,6 @@ class DiffusionGenerator:
     def _pipeline(self, edges: bool, coarse: bool) -> Any:
         import diffusers
 
-        if edges and self._control is None:
-            raise ConfigError(
-                "generator has no edge control, permitted with edges: a ControlNet as 'control'"
-            )
         kind = {
             (False, False): "StableDiffusionPipeline",
             (False, True): "StableDiffusionImg2ImgPipeline",

@@ -99,19 +99,33 @@ class EmbeddedGenerator:
             else None,
         )
 
-    def generate(self, request: Request, progress: StepDone | None = None) -> Generated:
-        """Draw the picture. Raises ConfigError (caption, size, edges), ModelError (no control)."""
-        steps = STEPS if request.steps is None else request.steps
-        guidance = GUIDANCE if request.guidance is None else request.guidance
+    def check(self, request: Request) -> None:
+        """Raises ConfigError (caption, size), ModelError (weights for edges or photos)."""
+        steps, guidance = _sampling(request)
         require_range("steps", steps, 1, MAX_STEPS)
         require_range("guidance", guidance, 0, MAX_GUIDANCE)
-        if self.refiner is not None and self._is_photo(request):
-            return self._photo(request, self.refiner, progress)
+        if self._is_photo(request):
+            if self.refiner is None:
+                raise ModelError(
+                    f"a photo's coarse picture is refined with the weights {REFINER!r}, which are "
+                    "not there; try: semcom train refiner, or an hf: generator"
+                )
+            return
+        self._text(request)
         if request.width != request.height or request.width not in self.sides:
             raise ConfigError(
                 f"size is {request.width}x{request.height}, permitted for the embedded generator: "
                 + ", ".join(f"{side}x{side}" for side in self.sides)
             )
+        if request.edges is not None and self.control is None:
+            raise ModelError("edges are given, permitted with the weights 'control-v1' only")
+
+    def generate(self, request: Request, progress: StepDone | None = None) -> Generated:
+        """Draw the picture. Raises as :meth:`check`, and ConfigError for latents of no use."""
+        self.check(request)
+        steps, guidance = _sampling(request)
+        if self.refiner is not None and self._is_photo(request):
+            return self._photo(request, self.refiner, progress)
         text, notes = self._text(request)
         edges = None if request.edges is None else self._edges(request)
         start = self._start(request)
@@ -219,8 +233,6 @@ class EmbeddedGenerator:
         return batch_tokens([canonical]), notes
 
     def _edges(self, request: Request) -> Tensor:
-        if self.control is None:
-            raise ModelError("edges are given, permitted with the weights 'control-v1' only")
         edges = edge_tensor(request.edges)
         size = (request.height, request.width)
         if edges.shape[-2:] != size:
@@ -245,3 +257,11 @@ class EmbeddedGenerator:
                 f"latents is {tuple(latents.shape)}, permitted: {wanted}, all of them finite"
             )
         return latents[None]
+
+
+def _sampling(request: Request) -> tuple[int, float]:
+    """Steps and guidance, as asked for or our own."""
+    return (
+        STEPS if request.steps is None else request.steps,
+        GUIDANCE if request.guidance is None else request.guidance,
+    )

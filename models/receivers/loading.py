@@ -60,9 +60,9 @@ class ReceiverGenerator:
         """From weights and cards. Raises ConfigError, ModelError."""
         return cls(load_receiver(kind, directory), load_network(Vae, VaeConfig, vae, directory))
 
-    @torch.no_grad()
-    def generate(self, request: Request, progress: StepDone | None = None) -> Generated:
-        """Draw the picture. Raises ConfigError (size, caption, edges or coarse picture given)."""
+    def check(self, request: Request) -> None:
+        """Raises ConfigError (size, edges or coarse picture given, a caption that is all there is
+        and that the grammar does not know)."""
         for name in ("edges", "coarse"):
             if getattr(request, name) is not None:
                 raise ConfigError(f"{name} is given, permitted for a receiver: latents and text")
@@ -70,6 +70,12 @@ class ReceiverGenerator:
             side = getattr(request, name)
             if side % (2 * STRIDE):
                 raise ConfigError(f"{name} is {side}, permitted: multiples of {2 * STRIDE}")
+        self._caption(request)
+
+    @torch.no_grad()
+    def generate(self, request: Request, progress: StepDone | None = None) -> Generated:
+        """Draw the picture. Raises as :meth:`check`, and ConfigError for latents of no use."""
+        self.check(request)
         received, notes = self.received(request)
         latents = self.receiver.restore(received, request.seed)
         picture = self.vae.decode(latents)[0].permute(1, 2, 0)
@@ -96,14 +102,7 @@ class ReceiverGenerator:
             if array.shape != wanted:
                 raise ConfigError(f"{name} is {array.shape}, permitted: {wanted}")
         lost = ~np.isfinite(latents) | ~(noise_var < np.inf)
-        text, notes = "", ()
-        if request.text.strip():
-            text = write(parse(request.text))
-            if dropped := tokenise(text).dropped:
-                notes = (
-                    f"the prompt has {MAX_TOKENS + len(dropped)} tokens, cut to {MAX_TOKENS}: "
-                    f"from {dropped[0]!r} on it has no effect",
-                )
+        text, notes = self._caption(request)
         return (
             Received(
                 torch.from_numpy(np.where(lost, 0, latents))[None],
@@ -112,3 +111,23 @@ class ReceiverGenerator:
             ),
             notes,
         )
+
+    def _caption(self, request: Request) -> tuple[str, tuple[str, ...]]:
+        """The caption in the grammar's own words, empty where it is of no use, and notes.
+
+        Beside latents a photo's caption is left out: they say what is in the picture.
+        """
+        if not request.text.strip():
+            return "", ()
+        try:
+            text = write(parse(request.text))
+        except ConfigError as error:
+            if request.latents is None:
+                raise
+            return "", (f"the prompt was not used: {error}",)
+        if dropped := tokenise(text).dropped:
+            return text, (
+                f"the prompt has {MAX_TOKENS + len(dropped)} tokens, cut to {MAX_TOKENS}: "
+                f"from {dropped[0]!r} on it has no effect",
+            )
+        return text, ()
