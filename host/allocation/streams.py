@@ -3,7 +3,7 @@
 
 With the received SNR γ = p·|h|² / (B·N₀), linear:
 
-    PER(γ) = 1 − L^(−k/γ) · exp(−b/γ)                                                  (2)
+    PER(γ) = 1 − L^(−k/γ) · exp(−b/γ), or another law                                  (2)
     T₀(γ)  = |v₀| / (r · log2(M₀) · B₀) / (1 − PER(γ))                                 (3)
     R(γ)   = B · log2(1 + α·γ / (−ln(β·BER)))                                          (4)
     T(γ)   = |v| / R(γ)
@@ -15,11 +15,12 @@ delay, which is what the solver works on.  All methods take and give arrays of a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from host.allocation.packet_errors import PAPER, PacketErrors
 from semcom_blocks.errors import ConfigError, require_range
 
 Array = NDArray[np.float64]
@@ -35,12 +36,18 @@ def _positive(name: str, value: float, high: float) -> None:
         raise ConfigError(f"{name} is {value}, permitted: above 0 to {high:g}")
 
 
+def steps_of(order: ArrayLike) -> Array:
+    """M − 1 of square QAM, 1.5 of BPSK: SNR per squared distance of neighbours."""
+    order = np.asarray(order, float)
+    return np.where(order == 2, 1.5, order - 1)
+
+
 @dataclass(frozen=True)
 class PromptStream:
     """The prompt: ``bits`` before coding, sent in packets of ``packet_bits`` coded bits.
 
-    ``per_k``, ``per_b``: of (2), fitted to the code and modulation; 0.374 and −0.31 are cited by
-    the paper for QPSK with a convolutional code of rate ½.
+    ``errors``: how often one is lost, by default the constants that the paper cites for QPSK with
+    a convolutional code of rate ½; see :mod:`host.allocation.packet_errors`.
     """
 
     bits: float
@@ -48,8 +55,7 @@ class PromptStream:
     packet_bits: float | None = None  # None: the whole prompt is one packet, as in Table I
     code_rate: float = 0.5
     bits_per_symbol: float = 2.0
-    per_k: float = 0.374
-    per_b: float = -0.31
+    errors: PacketErrors = field(default=PAPER)
 
     def __post_init__(self) -> None:
         _positive("prompt bits", self.bits, MAX_BITS)
@@ -58,17 +64,12 @@ class PromptStream:
         require_range("bits_per_symbol", self.bits_per_symbol, 1, 8)
         if self.packet_bits is not None and not 1 < self.packet_bits <= MAX_BITS:
             raise ConfigError(f"packet_bits is {self.packet_bits}, permitted: above 1 to 1e9")
-        if self._exponent <= 0:
-            raise ConfigError(
-                f"per_k {self.per_k}, per_b {self.per_b}: PER would rise with SNR, permitted: "
-                "k·ln(L) + b > 0"
-            )
+        self.errors.events(self.length, 1.0)  # refuses constants that make no sense
 
     @property
-    def _exponent(self) -> float:
-        """c of 1 − PER = exp(−c/γ)."""
-        length = self.bits if self.packet_bits is None else self.packet_bits
-        return self.per_k * math.log(length) + self.per_b
+    def length(self) -> float:
+        """L: code bits of a packet."""
+        return self.bits if self.packet_bits is None else self.packet_bits
 
     @property
     def least_delay_s(self) -> float:
@@ -77,13 +78,12 @@ class PromptStream:
 
     def per(self, snr: ArrayLike) -> Array:
         """Packet error rate (2)."""
-        with np.errstate(divide="ignore"):
-            return -np.expm1(-self._exponent / np.asarray(snr, float))
+        return -np.expm1(-self.errors.events(self.length, snr))
 
     def sends(self, snr: ArrayLike) -> Array:
         """Expected sends of a packet, 1 / (1 − PER)."""
-        with np.errstate(over="ignore", divide="ignore"):
-            return np.exp(self._exponent / np.asarray(snr, float))
+        with np.errstate(over="ignore"):
+            return np.exp(self.errors.events(self.length, snr))
 
     def delay_s(self, snr: ArrayLike) -> Array:
         """Expected delay (3)."""
@@ -92,7 +92,8 @@ class PromptStream:
     def snr_for(self, delay_s: ArrayLike) -> Array:
         """Least SNR with an expected delay of at most ``delay_s``; infinity where there is none."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            needed = self._exponent / np.log(np.asarray(delay_s, float) / self.least_delay_s)
+            events = np.log(np.asarray(delay_s, float) / self.least_delay_s)
+            needed = self.errors.snr_for(self.length, events)
         return np.where(np.asarray(delay_s) > self.least_delay_s, needed, np.inf)
 
 
@@ -100,8 +101,9 @@ class PromptStream:
 class ConditionStream:
     """A conditioning stream of ``bits`` that may arrive with bit errors.
 
-    ``alpha``, ``beta``: of (4); 1.5 and 5 hold for uncoded M-QAM in the Chernoff-like bound
-    BER ≤ 0.2·exp(−1.5·γ/(M−1)).
+    ``alpha``, ``beta``: of (4); 1.5 and 5 hold for uncoded square M-QAM in the Chernoff-like bound
+    BER ≤ 0.2·exp(−1.5·γ/(M−1)).  BPSK is not square: it needs half the SNR of QPSK, which is
+    1.5·Γ where the rule would say Γ.
     """
 
     bits: float
@@ -142,12 +144,12 @@ class ConditionStream:
             return np.expm1(exponent * math.log(2)) * self.gap(ber)
 
     def snr_of_order(self, order: ArrayLike, ber: ArrayLike) -> Array:
-        """Least SNR at which M-QAM of ``order`` keeps ``ber``: Γ·(M − 1)."""
-        return (np.asarray(order, float) - 1) * self.gap(ber)
+        """Least SNR at which M-QAM of ``order`` keeps ``ber``: Γ·(M − 1), of BPSK Γ·1.5."""
+        return steps_of(order) * self.gap(ber)
 
     def ber(self, snr: ArrayLike, order: ArrayLike) -> Array:
         """Bit error rate of M-QAM of ``order`` by the bound behind (4)."""
-        ratio = self.alpha * np.asarray(snr, float) / (np.asarray(order, float) - 1)
+        ratio = self.alpha * np.asarray(snr, float) / steps_of(order)
         return np.exp(-ratio) / self.beta
 
     def order_delay_s(self, order: ArrayLike) -> Array:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from host.bench.link.document import to_json
 from host.cli.parser import positive
-from host.experiment import paper_figures, paper_plots
+from host.experiment import packet_plots, packets, paper_figures, paper_plots
 from host.experiment.settings import Document, Page, Settings
 from host.report.files import output_folder, write_file
 from host.supervise.environment import REPO_ROOT
@@ -36,6 +36,12 @@ PAGES: dict[str, Page] = {
         paper_figures.fig_four_document,
         paper_plots.fig_four,
         paper_figures.fig_four_lines,
+    ),
+    "packets": Page(
+        "packet errors of this code beside (2), constants fitted",
+        packets.document,
+        packet_plots.packets,
+        packets.lines,
     ),
 }
 RESULTS = REPO_ROOT / "docs" / "results"

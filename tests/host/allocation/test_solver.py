@@ -6,6 +6,7 @@ import pytest
 from scipy.optimize import minimize
 
 from host.allocation.modulation import choose
+from host.allocation.packet_errors import FadingErrors
 from host.allocation.paper import EDGES, PROMPT, TABLE_TWO_DB, snr_full_of, table_two
 from host.allocation.quality import QualityTable, ber_limit, table_of
 from host.allocation.solver import solve
@@ -108,7 +109,7 @@ def test_per_of_equation_two() -> None:
         (lambda: choose(PROMPT, [EDGES], [1e-5], 10.0, (8,)), "modulation order is 8"),
         (lambda: choose(PROMPT, [EDGES], [1e-5], 10.0, ()), "no modulation order"),
         (lambda: PromptStream(0), "prompt bits"),
-        (lambda: PromptStream(1000, per_k=0.0), "PER would rise"),
+        (lambda: PromptStream(1000, errors=FadingErrors(0.0, -0.31)), "PER would rise"),
         (lambda: ConditionStream(100, alpha=-1), "alpha"),
     ],
 )
