@@ -9,6 +9,7 @@ from host.cli.models import add_models, run
 
 MODELS = {
     "jscc": "host.train.jscc",
+    "cgan": "host.train.cgan",
     "hed": "host.train.hed",
     "edge-codec": "host.train.edge_codec",
     "captioner": "host.train.captioner",

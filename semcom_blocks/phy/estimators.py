@@ -6,6 +6,7 @@
     spline   comb carriers alone, natural cubic spline
     dft      LS, then only delays within the cyclic prefix
     lmmse    LS, then smoothed by an exponential delay profile chosen by evidence
+    cgan     not here: a network in the model service, which starts from lmmse
 
 The channel is taken as constant over a frame once the tracked phase and slope
 are removed, so every known cell of a carrier is one more look at it.
@@ -25,11 +26,17 @@ from semcom_blocks.phy.preamble import long_field
 
 #: Names that :func:`estimate` takes.
 METHODS = ("ls", "linear", "spline", "dft", "lmmse")
+#: The estimator that the model service computes; see :mod:`semcom_blocks.remote_estimator`.
+REMOTE = "cgan"
+#: What a receiver can be asked for, and what it falls back on where the service is away.
+CHOICES, FALLBACK = (*METHODS, REMOTE), "lmmse"
 INTERPOLATIONS = {"linear": linear, "spline": spline, "dft": delay_window}
 #: RMS delays, in samples, of the exponential profiles among which the evidence chooses.
 DELAY_SPREADS = (0.0, 0.15, 0.5, 1.0, 2.0, 4.0, 8.0)
 #: Share of power that every profile leaves to any delay within the prefix, so that none excludes.
 ROBUST_SHARE = 1e-3
+#: Delay spread of an estimate that chose none.
+NO_SPREAD = float("nan")
 
 
 _Part = tuple[np.ndarray, np.ndarray, slice | np.ndarray]
@@ -64,7 +71,7 @@ def least_squares(
     return _fit([(cells, pilots, slice(None))], known.shape[1], int(np.count_nonzero(known)))
 
 
-def _fit_known(
+def fit_known(
     received: KnownCells, reference: KnownCells, numerology: Numerology
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """:func:`least_squares` over packed cells."""
@@ -141,6 +148,29 @@ def lmmse(
     return (smooth * delay).astype(np.complex64), DELAY_SPREADS[best]
 
 
+def lmmse_many(responses: np.ndarray, error_vars: np.ndarray, numerology: Numerology) -> np.ndarray:
+    """:func:`lmmse` of many LS estimates at once, complex64 (b, n_used) → complex64 (b, n_used).
+
+    ``error_vars`` float (b,) is the mean error variance of each estimate over the carriers.
+    """
+    error = np.asarray(error_vars, float)[:, None]
+    power = np.maximum(np.mean(np.abs(responses) ** 2, axis=1, keepdims=True) - error, 1e-9)
+    half = numerology.n_used // 2
+    below, above = responses[:, :half], responses[:, half:]
+    lag = sum(np.sum(np.conj(x[:, :-1]) * x[:, 1:], axis=1) for x in (below, above))
+    delay = np.exp(1j * np.angle(lag)[:, None] * numerology.carriers).astype(np.complex64)
+    values, vectors = profile_modes(numerology)
+    # conjugate of Uᴴ h: (profiles, b, n_used)
+    modes = (np.conj(responses) * delay) @ vectors.astype(np.complex64)
+    variance = power * values[:, None] + np.maximum(error, 1e-9 * power)
+    misfit = (modes.real**2 + modes.imag**2) / variance + np.log(variance)
+    best = misfit.sum(axis=2).argmin(axis=0)
+    row = np.arange(len(best))
+    share = power * values[best] / variance[best, row]
+    smooth = np.einsum("bkm,bm->bk", vectors[best], share * np.conj(modes[best, row]))
+    return (smooth * delay).astype(np.complex64)
+
+
 def _mean_power(response: np.ndarray) -> float:
     return float(np.vdot(response, response).real) / len(response)
 
@@ -167,7 +197,7 @@ def estimate_known(
     received: KnownCells, reference: KnownCells, numerology: Numerology, method: str = "lmmse"
 ) -> ChannelEstimate:
     """:func:`estimate` from packed cells, which is what costs a receiver least."""
-    return _finish(_fit_known(received, reference, numerology), numerology, method)
+    return _finish(fit_known(received, reference, numerology), numerology, method)
 
 
 def estimate_long(long: np.ndarray, numerology: Numerology) -> ChannelEstimate:
@@ -183,7 +213,7 @@ def _finish(
     """Smooth an LS fit (response, weight, noise variance) by ``method``; its figures."""
     require_choice("estimator", method, METHODS)
     response, weight, noise_var = fit
-    spread = float("nan")
+    spread = NO_SPREAD
     if method in INTERPOLATIONS:
         response = INTERPOLATIONS[method](response, numerology)
     elif method == "lmmse":
@@ -191,5 +221,14 @@ def _finish(
     power = _mean_power(response)
     if method == "ls":
         power -= noise_var / float(np.mean(weight))
-    power = max(power, 1e-12)
-    return ChannelEstimate(response, noise_var, 10 * log10(power / noise_var), spread)
+    return ChannelEstimate(response, noise_var, _snr_db(power, noise_var), spread)
+
+
+def with_response(estimate: ChannelEstimate, response: np.ndarray) -> ChannelEstimate:
+    """``estimate`` with a response, complex64 (n_used,), that came from elsewhere."""
+    snr_db = _snr_db(_mean_power(response), estimate.noise_var)
+    return ChannelEstimate(response, estimate.noise_var, snr_db, estimate.delay_spread)
+
+
+def _snr_db(power: float, noise_var: float) -> float:
+    return 10 * log10(max(power, 1e-12) / noise_var)
