@@ -17,7 +17,7 @@ from rich.text import Text
 
 from host.bench.link.document import to_json
 from host.cli.parser import positive
-from host.experiment import packet_plots, packets, paper_figures, paper_plots
+from host.experiment import bits, packet_plots, packets, paper_figures, paper_plots
 from host.experiment.settings import Document, Page, Settings
 from host.report.files import output_folder, write_file
 from host.supervise.environment import REPO_ROOT
@@ -42,6 +42,12 @@ PAGES: dict[str, Page] = {
         packets.document,
         packet_plots.packets,
         packets.lines,
+    ),
+    "bits": Page(
+        "bit errors of uncoded QAM beside theory and the bound of (4)",
+        bits.document,
+        packet_plots.bits,
+        bits.lines,
     ),
 }
 RESULTS = REPO_ROOT / "docs" / "results"

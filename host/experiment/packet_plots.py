@@ -6,6 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from host.allocation.packet_errors import PAPER, FadingErrors, KnownErrors, error_rate
+from host.allocation.qam_errors import bit_error_rate
+from host.allocation.streams import steps_of
 from host.bench.link.figures.style import INK, MUTED, PALETTE, legend, page, png, style
 from host.experiment.settings import Document
 
@@ -44,4 +46,34 @@ def packets(document: Document) -> bytes:
         panel.set_ylim(LOWEST, 1.4)
         panel.plot([], [], "o", color=INK, ms=3.5, label="measured, other packets than fitted")
         legend(panel, loc="lower left")
+    return png(figure)
+
+
+def bits(document: Document) -> bytes:
+    """PNG: BER over SNR with the bounds, and what the bounds cost in dB."""
+    figure, (rates, cost) = page(2)
+    style(rates, "uncoded QAM: measured, exact, bound of (4)", "Es/N0 in dB", "bit error rate",
+          log=True)  # fmt: skip
+    style(cost, "SNR that the bound asks for above theory", "bit error rate", "dB")
+    for colour, one in zip(PALETTE, document["orders"], strict=False):
+        points = one["points"]
+        order = one["order"]
+        snr_db = np.array([p["snr_db"] for p in points])
+        fine = np.linspace(snr_db.min() - 2, snr_db.max() + 3, 160)
+        snr = 10 ** (fine / 10)
+        name = "BPSK" if order == 2 else "QPSK" if order == 4 else f"{order}-QAM"
+        rates.plot(fine, bit_error_rate(order, snr), color=colour, lw=1.3, label=name)
+        alpha, beta = document["fitted"]
+        rates.plot(fine, np.exp(-alpha * snr / steps_of(order)) / beta, "--", color=colour, lw=0.9)
+        rates.plot(snr_db, [p["ber"] for p in points], "o", color=colour, ms=3.5)
+        at = document["slack_at"]
+        cost.plot(at, one["slack_db"]["paper"], ":", color=colour, lw=1.3)
+        cost.plot(at, one["slack_db"]["fitted"], "-", color=colour, lw=1.3, label=name)
+    rates.set_ylim(3e-6, 0.5)
+    rates.plot([], [], "--", color=MUTED, lw=0.9, label="bound, fitted α and β")
+    cost.set_xscale("log")
+    cost.axhline(0, color=INK, lw=0.8)
+    cost.plot([], [], ":", color=MUTED, lw=1.3, label="α = 1.5, β = 5, as cited")
+    legend(rates, loc="lower left")
+    legend(cost, loc="upper left")
     return png(figure)
