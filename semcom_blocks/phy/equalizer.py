@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from semcom_blocks.errors import require_choice
+from semcom_blocks.phy.bands import ANALOG
+from semcom_blocks.phy.grid import FrameLayout
 
 #: Names that :func:`equalize` takes.
 METHODS = ("zf", "mmse")
@@ -42,6 +44,43 @@ def equalize(
 
     Raises :class:`ConfigError` for an unknown ``method``.
     """
+    weight, gain, error = _weights(response, noise_var, method)
+    return Equalized(received * weight, gain, error)
+
+
+def equalize_frame(
+    grid: np.ndarray,
+    response: np.ndarray,
+    noise_var: float,
+    layout: FrameLayout,
+    method: str = "mmse",
+) -> Equalized:
+    """Equalise the grid of a frame, complex64 (n_symbols, n_used), amplitudes of bands undone.
+
+    On the carriers of band b the channel is a_b H, and the mean gain is 1 within the band.  QAM
+    is not attenuated: a faded carrier's points would leave their decision regions, while the
+    reported variance says as well what they are worth.  ``gain`` and ``noise_var`` are those of
+    the payload.  Raises :class:`ConfigError` for an unknown ``method``.
+    """
+    bands, geometry = layout.header.bands, layout.bands
+    if bands is None or geometry is None:
+        return equalize(grid, response, noise_var, method)
+    weight, gain, error = _weights(response, noise_var, method)
+    cells = grid * weight
+    amplitudes = bands.amplitudes(layout.numerology)
+    for band, index, amplitude in zip(bands.bands, geometry.index, amplitudes, strict=True):
+        way = method if band.bits_per_symbol == ANALOG else "zf"
+        weight[index], gain[index], error[index] = _weights(
+            amplitude * response[index], noise_var, way
+        )
+    cells[geometry.rows] = grid[geometry.rows] * weight
+    return Equalized(cells, gain, error)
+
+
+def _weights(
+    response: np.ndarray, noise_var: float, method: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Factor complex64, gain float32 and error variance float32 of each carrier, (n,) each."""
     require_choice("equalizer", method, METHODS)
     power = np.maximum(response.real**2 + response.imag**2, 1e-12).astype(np.float32)
     if method == "zf":
@@ -51,4 +90,4 @@ def equalize(
         gain /= gain.mean()
     weight = (gain * np.conj(response) / power).astype(np.complex64)
     error = gain**2 * np.float32(noise_var) / power + (1 - gain) ** 2
-    return Equalized(received * weight, gain, error.astype(np.float32))
+    return weight, gain, error.astype(np.float32)

@@ -5,7 +5,10 @@
              H … end   payload: comb pilots + data; every block_period-th all pilots
 
 The data cells of the payload hold, interleaved, the digital symbols (coded
-prompt packet), the analog symbols and a pad of known values.
+prompt packet), the analog symbols and a pad of known values.  With bands they
+hold the coded band table first, on all data carriers, and then every band on
+carriers of its own, interleaved within itself: the packet in the first, a chunk
+of its stream in each of the others, padded to the length of the longest.
 """
 
 from dataclasses import dataclass
@@ -16,40 +19,42 @@ import numpy as np
 
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.phy import coding, qam
+from semcom_blocks.phy.band_geometry import (
+    BandGeometry,
+    UsedCells,
+    band_geometry,
+    table_cells,
+    used_cells,
+)
 from semcom_blocks.phy.geometry import Geometry, frame_geometry, pilot_values
-from semcom_blocks.phy.header import FrameHeader, header_cells
+from semcom_blocks.phy.header import (
+    FrameHeader,
+    coded_cells,
+    coded_symbols,
+    table_bytes_after,
+)
 from semcom_blocks.phy.interleave import whitening
 from semcom_blocks.phy.known import KnownCells
 from semcom_blocks.phy.numerology import MAX_FRAME_SAMPLES, Numerology
 from semcom_blocks.phy.preamble import preamble_len
 
 
-@dataclass(frozen=True)
-class FrameLayout:
-    """Where everything of a frame lies; follows from numerology and header alone."""
+class KnownLayout:
+    """What a receiver knows of a frame whose header it has read: rows, pilots, header cells.
+
+    Subclasses have ``numerology`` and say what header and ``geometry`` are.
+    """
 
     numerology: Numerology
-    header: FrameHeader
 
-    def __post_init__(self) -> None:
-        if self.n_samples > MAX_FRAME_SAMPLES:
-            raise ConfigError(
-                f"frame is {self.n_samples} samples, permitted: 1 to {MAX_FRAME_SAMPLES}"
-            )
+    def head_bytes(self) -> bytes:
+        """The header as it is on the air."""
+        raise NotImplementedError
 
-    @cached_property
-    def n_digital(self) -> int:
-        """Digital (QAM) symbols of the payload."""
-        if self.header.digital_bytes == 0:
-            return 0
-        coded = coding.coded_length(8 * self.header.digital_bytes)
-        return ceil(coded / self.header.bits_per_symbol)
-
-    @cached_property
+    @property
     def geometry(self) -> Geometry:
         """Rows and columns, shared by all frames of this length."""
-        cells = self.n_digital + self.header.analog_symbols
-        return frame_geometry(self.numerology, ceil(cells / self.numerology.n_data))
+        raise NotImplementedError
 
     @property
     def n_header(self) -> int:
@@ -111,8 +116,102 @@ class FrameLayout:
 
     def _write_header(self, rows: np.ndarray) -> None:
         num, n_header = self.numerology, self.n_header
-        cells = header_cells(self.header, num).reshape(n_header, num.n_data)
+        cells = coded_cells(self.head_bytes(), num).reshape(n_header, num.n_data)
         rows[:n_header, num.data_index] = cells
+
+
+@dataclass(frozen=True)
+class TableLayout(KnownLayout):
+    """The part of a frame from which its band table is read, known from the header alone.
+
+    ``head`` is a valid header that announces a table.
+    """
+
+    numerology: Numerology
+    head: bytes
+
+    def head_bytes(self) -> bytes:
+        """The header as it is on the air."""
+        return self.head
+
+    @cached_property
+    def n_table(self) -> int:
+        """OFDM symbols of the table."""
+        return coded_symbols(table_bytes_after(self.head), self.numerology)
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """As if the payload ended with the table."""
+        return frame_geometry(self.numerology, self.n_table)
+
+    @property
+    def table_cells(self) -> np.ndarray:
+        """Where the cells of the table lie in the flattened grid, int64."""
+        return table_cells(self.geometry, self.n_table)
+
+
+@dataclass(frozen=True)
+class FrameLayout(KnownLayout):
+    """Where everything of a frame lies; follows from numerology and header alone.
+
+    Raises :class:`ConfigError` for a frame that is too long, or bands that do not fit.
+    """
+
+    numerology: Numerology
+    header: FrameHeader
+
+    def __post_init__(self) -> None:
+        if self.header.bands is not None:
+            self.header.bands.check(self.numerology)
+        if self.n_samples > MAX_FRAME_SAMPLES:
+            raise ConfigError(
+                f"frame is {self.n_samples} samples, permitted: 1 to {MAX_FRAME_SAMPLES}"
+            )
+
+    def head_bytes(self) -> bytes:
+        """The header as it is on the air."""
+        return self.header.head_bytes()
+
+    @cached_property
+    def n_digital(self) -> int:
+        """Digital (QAM) symbols of the payload."""
+        return packet_symbols(self.header.digital_bytes, self.header.bits_per_symbol)
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """Rows and columns, shared by all frames of this length."""
+        if self.bands is not None:
+            return self.bands.geometry
+        cells = self.n_digital + self.header.analog_symbols
+        return frame_geometry(self.numerology, ceil(cells / self.numerology.n_data))
+
+    @cached_property
+    def bands(self) -> BandGeometry | None:
+        """Where the bands lie; None in a frame of one interleaved payload."""
+        if self.header.bands is None:
+            return None
+        carriers = self.header.bands.carriers
+        counts = self.band_counts
+        n_rows = max(ceil(count / n) for count, n in zip(counts, carriers, strict=True))
+        n_table = coded_symbols(len(self.header.table_bytes()), self.numerology)
+        return band_geometry(self.numerology, carriers, n_table, n_rows)
+
+    @property
+    def band_counts(self) -> tuple[int, ...]:
+        """Symbols that each band carries."""
+        return (self.n_digital, *(symbols for _, symbols in self.header.band_chunks))
+
+    @cached_property
+    def used(self) -> UsedCells:
+        """The cells of the payload without pad: digital symbols, then those of each chunk."""
+        if self.bands is not None:
+            return used_cells(self.bands, self.band_counts)
+        geometry, used = self.geometry, slice(0, self.n_digital + self.header.analog_symbols)
+        return UsedCells(
+            geometry.payload_cells[used],
+            geometry.payload_carriers[used],
+            geometry.unwhitening[used],
+        )
 
 
 @lru_cache(maxsize=8)
@@ -124,24 +223,59 @@ def frame_layout(numerology: Numerology, header: FrameHeader) -> FrameLayout:
 def build_grid(layout: FrameLayout, digital: bytes, analog: np.ndarray) -> np.ndarray:
     """Fill the grid of a frame, complex64 (n_symbols, n_used).
 
-    ``digital`` is one prompt packet (already with its CRC), ``analog`` the
-    complex symbols of unit average power, complex64 (analog_symbols,).
+    ``digital`` is one prompt packet (already with its CRC), ``analog`` the complex symbols of
+    unit average power, complex64 (n_analog,), those of several streams one after another.
     Raises :class:`ConfigError` if they do not match the header.
     """
     header = layout.header
-    if (len(digital), len(analog)) != (header.digital_bytes, header.analog_symbols):
+    if (len(digital), len(analog)) != (header.digital_bytes, header.n_analog):
         raise ConfigError(
             f"payload is {len(digital)} bytes and {len(analog)} symbols, "
-            f"permitted by the header: {header.digital_bytes} and {header.analog_symbols}"
+            f"permitted by the header: {header.digital_bytes} and {header.n_analog}"
         )
+    grid = layout.reference.copy()
+    if layout.bands is not None:
+        _write_bands(grid, layout, _packet(layout, digital), analog)
+        return grid
     cells = np.ones(layout.n_cells, np.complex64)
-    if digital:
-        bits = coding.encode(coding.bytes_to_bits(digital))
-        padded = np.zeros(layout.n_digital * header.bits_per_symbol, np.uint8)
-        padded[: len(bits)] = bits
-        cells[: layout.n_digital] = qam.modulate(padded, header.bits_per_symbol)
+    cells[: layout.n_digital] = _packet(layout, digital)
     cells[layout.n_digital : layout.n_digital + len(analog)] = analog
     cells *= whitening(layout.n_cells)
-    grid = layout.reference.copy()
     grid.reshape(-1)[layout.geometry.payload_cells] = cells
     return grid
+
+
+def packet_symbols(n_bytes: int, bits_per_symbol: int) -> int:
+    """QAM symbols of a coded packet of ``n_bytes``; none where there is no packet."""
+    return ceil(coding.coded_length(8 * n_bytes) / bits_per_symbol) if n_bytes else 0
+
+
+def _packet(layout: FrameLayout, digital: bytes) -> np.ndarray:
+    """Coded and mapped bytes, complex64 (n_digital,)."""
+    if not digital:
+        return np.zeros(0, np.complex64)
+    bits = coding.encode(coding.bytes_to_bits(digital))
+    padded = np.zeros(layout.n_digital * layout.header.bits_per_symbol, np.uint8)
+    padded[: len(bits)] = bits
+    return qam.modulate(padded, layout.header.bits_per_symbol)
+
+
+def _write_bands(
+    grid: np.ndarray, layout: FrameLayout, packet: np.ndarray, analog: np.ndarray
+) -> None:
+    """Fill in the band table, and each band with its symbols and pad at its amplitude."""
+    header, bands = layout.header, layout.bands
+    assert header.bands is not None and bands is not None
+    flat = grid.reshape(-1)
+    table = coded_cells(header.table_bytes(), layout.numerology)
+    flat[table_cells(layout.geometry, bands.n_table)] = table
+    flat[bands.silent] = 0
+    edges = np.cumsum(layout.band_counts[1:])
+    contents = [packet, *np.split(analog, edges[:-1])] if len(edges) else [packet]
+    amplitudes = header.bands.amplitudes(layout.numerology)
+    for cells, turns, content, amplitude in zip(
+        bands.cells, bands.whitening, contents, amplitudes, strict=True
+    ):
+        values = turns * amplitude
+        values[: len(content)] *= content
+        flat[cells] = values

@@ -16,8 +16,9 @@ class Payload:
 
     ``digital`` are the decoded bytes (not yet checked: the packet has its own
     CRC-32), ``analog`` complex64 (n,) with the complex error variance of each
-    symbol, ``noise_var`` float32 (n,); ``symbols`` complex64 are the equalised
-    digital symbols, for displays.
+    symbol, ``noise_var`` float32 (n,), those of several streams one after another as in
+    ``chunks`` of the header; ``symbols`` complex64 are the equalised digital symbols, for
+    displays.
     """
 
     digital: bytes
@@ -28,16 +29,13 @@ class Payload:
 
 def extract(equalized: Equalized, layout: FrameLayout) -> Payload:
     """De-interleave, demap and decode the payload cells of a frame."""
-    header, geometry = layout.header, layout.geometry
-    n_digital = layout.n_digital
-    used = slice(0, n_digital + header.analog_symbols)  # the rest is pad
-    symbols = equalized.cells.reshape(-1).take(geometry.payload_cells[used])
-    symbols *= geometry.unwhitening[used]
-    carriers = geometry.payload_carriers[used]
-    noise_var = equalized.noise_var.take(carriers)
+    header, used, n_digital = layout.header, layout.used, layout.n_digital
+    symbols = equalized.cells.reshape(-1).take(used.cells)
+    symbols *= used.unwhitening
+    noise_var = equalized.noise_var.take(used.carriers)
     digital, points = b"", symbols[:n_digital]
     if header.digital_bytes:
-        gain = equalized.gain.take(carriers[:n_digital])
+        gain = equalized.gain.take(used.carriers[:n_digital])
         # Without the bias of the MMSE gain the error is the noise alone.
         noise = noise_var[:n_digital] - (1 - gain) ** 2
         noise = np.maximum(noise / gain**2, np.float32(1e-9))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from semcom_blocks.phy import equalizer, estimators
+from semcom_blocks.phy.bands import band_snr_db
 from semcom_blocks.phy.demodulator import frame_grid, symbol_starts, to_grid
 from semcom_blocks.phy.equalizer import Equalized
 from semcom_blocks.phy.estimators import ChannelEstimate
@@ -30,7 +31,10 @@ SLIP_THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class FrameInfo:
-    """All that was measured about a frame; travels with it in the PDU dictionary."""
+    """All that was measured about a frame; travels with it in the PDU dictionary.
+
+    ``band_snr_db``: Es/N0 of each band at unit power; empty in a frame without bands.
+    """
 
     job_id: int
     seq: int
@@ -42,10 +46,13 @@ class FrameInfo:
     power_dbfs: float
     noise_var: float
     delay_spread: float
+    band_snr_db: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As a plain mapping."""
-        return asdict(self)
+        """As a plain mapping, without ``band_snr_db`` where there are no bands."""
+        fields = asdict(self)
+        bands = list(fields.pop("band_snr_db"))
+        return fields | ({"band_snr_db": bands} if bands else {})
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,15 @@ def pilot_evm_db(equalized: Equalized, layout: FrameLayout) -> float:
     return evm_db(layout.select(equalized.cells).flat(), layout.known_cells.flat())
 
 
+def frame_band_snr_db(
+    response: np.ndarray, noise_var: float, layout: FrameLayout
+) -> tuple[float, ...]:
+    """Es/N0 of each band of a frame at unit power, in dB; empty where it has none."""
+    if layout.header.bands is None:
+        return ()
+    return tuple(band_snr_db(response, noise_var, layout.header.bands, layout.numerology))
+
+
 def receive(
     capture: Capture,
     numerology: Numerology,
@@ -127,8 +143,8 @@ def receive(
     received = layout.select(demodulated.grid).below(demodulated.long)
     reference = layout.known_cells.below(long_field(numerology))
     channel = estimators.estimate_known(received, reference, numerology, estimator)
-    equalized = equalizer.equalize(
-        demodulated.grid, channel.response, channel.noise_var, equalizer_method
+    equalized = equalizer.equalize_frame(
+        demodulated.grid, channel.response, channel.noise_var, layout, equalizer_method
     )
     payload = extract(equalized, layout)
     info = FrameInfo(
@@ -142,5 +158,6 @@ def receive(
         power_dbfs=capture.power_dbfs,
         noise_var=channel.noise_var,
         delay_spread=channel.delay_spread,
+        band_snr_db=frame_band_snr_db(channel.response, channel.noise_var, layout),
     )
     return ReceivedFrame(capture.header, payload, channel, info)

@@ -4,6 +4,9 @@
     SEARCH --candidate--> CONFIRM --long field, header CRC--> COLLECT --all samples--> SEARCH
                              └──────────── neither matches ───────────────────────────────┘
 
+A header that announces a band table makes COLLECT wait for that first; the table tells how long
+the frame is.  A damaged table costs the frame and counts as a bad header.
+
 A transmitter that breaks off and begins anew, or an overflow in between, leaves a
 frame whose samples hold another frame's preamble: COLLECT looks for one, drops the
 frame that was broken off and collects the later one.  Where the radio itself reports
@@ -17,7 +20,7 @@ stream was cut into pieces.
 from cmath import phase
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -26,15 +29,21 @@ from semcom_blocks.errors import ConfigError, LinkError
 from semcom_blocks.phy import acquire, detect
 from semcom_blocks.phy.dc import remove_dc
 from semcom_blocks.phy.demodulator import frame_grid, symbol_starts
-from semcom_blocks.phy.estimators import estimate_long
+from semcom_blocks.phy.estimators import estimate_known, estimate_long
 from semcom_blocks.phy.geometry import pilot_values
-from semcom_blocks.phy.grid import frame_layout
-from semcom_blocks.phy.header import FrameHeader, decode_header, header_symbols
+from semcom_blocks.phy.grid import KnownLayout, TableLayout, frame_layout
+from semcom_blocks.phy.header import (
+    HEADER_BYTES,
+    FrameHeader,
+    decode_cells,
+    header_symbols,
+    table_bytes_after,
+)
 from semcom_blocks.phy.measure import mean_power, to_db
 from semcom_blocks.phy.numerology import Numerology
-from semcom_blocks.phy.phasor import unit_phasor
-from semcom_blocks.phy.preamble import short_len
-from semcom_blocks.phy.tracking import dominant_frequency
+from semcom_blocks.phy.phasor import sloped_phasors, unit_phasor
+from semcom_blocks.phy.preamble import long_field, short_len
+from semcom_blocks.phy.tracking import dominant_frequency, track
 
 #: Positions scanned at a time: large enough for NumPy, small enough to stay in the cache.
 SCAN_BLOCK = 4096
@@ -63,6 +72,20 @@ class Capture:
     power_dbfs: float
 
 
+@dataclass(frozen=True)
+class _Pending:
+    """A frame under way: ``body`` samples from its long field on are awaited.
+
+    ``header`` is None as long as the band table that ``head`` announces is not read.
+    """
+
+    acquisition: acquire.Acquisition
+    cfo_hz: float
+    head: bytes
+    header: FrameHeader | None
+    body: int
+
+
 @dataclass
 class SyncCounters:
     """What the synchroniser saw."""
@@ -89,7 +112,7 @@ class FrameSync:
         self._scan = 0
         self._candidates: deque[detect.Candidate] = deque()
         self._scan_end = 0
-        self._pending: tuple[acquire.Acquisition, float, FrameHeader, int] | None = None
+        self._pending: _Pending | None = None
         self._gaps: deque[int] = deque()
         #: Where the headers lay that failed their check; whoever wants them takes them.
         self.bad_headers: deque[acquire.Acquisition] = deque(maxlen=MAX_BAD_HEADERS)
@@ -151,7 +174,7 @@ class FrameSync:
         if self._candidates:
             oldest = min(oldest, self._candidates[0].position)
         if self._pending is not None:
-            oldest = min(oldest, self._pending[0].long_position)
+            oldest = min(oldest, self._pending.acquisition.long_position)
         return oldest - 2 * short_len(self.numerology)
 
     def _search(self) -> bool | None:
@@ -209,25 +232,34 @@ class FrameSync:
 
     def _read_header(self, samples: np.ndarray, acquisition: acquire.Acquisition) -> bool:
         try:
-            header, cfo_hz = read_header(samples, acquisition.cfo_hz, self.numerology)
-            layout = frame_layout(self.numerology, header)
+            head, cfo_hz = read_head(samples, acquisition.cfo_hz, self.numerology)
+            if table_bytes_after(head):
+                layout: KnownLayout = TableLayout(self.numerology, head)
+                header = None
+            else:
+                header = FrameHeader.from_bytes(head)
+                layout = frame_layout(self.numerology, header)
         except (LinkError, ConfigError):
             return False
-        body = int(symbol_starts(layout.n_symbols, self.numerology)[-1] + self.numerology.fft_size)
-        self._pending = (acquisition, cfo_hz, header, body)
+        self._pending = _Pending(acquisition, cfo_hz, head, header, self._body(layout))
         return True
+
+    def _body(self, layout: KnownLayout) -> int:
+        """Samples from the window of the first long symbol to the end of a layout."""
+        num = self.numerology
+        return int(symbol_starts(layout.n_symbols, num)[-1] + num.fft_size)
 
     def _collect(self) -> Capture | bool | None:
         assert self._pending is not None
-        acquisition, cfo_hz, header, body = self._pending
-        start = acquisition.long_position
-        spare = acquire.backoff(self.numerology) + int(np.ceil(body * SPARE_SRO))
+        pending = self._pending
+        start, body = pending.acquisition.long_position, pending.body
         if (gap := self._next_gap(start)) is not None and gap < start + body:
             self.counters.gapped += 1
-            self._pending = None
-            self._candidates.clear()
-            self._scan = self._scan_end = gap
+            self._abandon(gap)
             return True
+        if pending.header is None:
+            return self._collect_table(pending)
+        spare = acquire.backoff(self.numerology) + int(np.ceil(body * SPARE_SRO))
         samples = self._view(start, start + body + spare)
         if samples is None:
             return None
@@ -242,7 +274,31 @@ class FrameSync:
         self._pending = None
         samples = remove_dc(samples)
         self._scan = self._scan_end = start + stop
-        return Capture(samples.copy(), start, cfo_hz, header, to_db(mean_power(samples[:body])))
+        power_dbfs = to_db(mean_power(samples[:body]))
+        return Capture(samples.copy(), start, pending.cfo_hz, pending.header, power_dbfs)
+
+    def _collect_table(self, pending: _Pending) -> bool | None:
+        """Read the band table of the pending frame, or go on behind its header."""
+        start = pending.acquisition.long_position
+        samples = self._view(start, start + pending.body)
+        if samples is None:
+            return None
+        try:
+            header = read_table(remove_dc(samples), pending.head, pending.cfo_hz, self.numerology)
+            layout = frame_layout(self.numerology, header)
+        except (LinkError, ConfigError):
+            self.counters.headers_bad += 1
+            self.bad_headers.append(pending.acquisition)
+            self._abandon(start + self._header_len())
+            return True
+        self._pending = replace(pending, header=header, body=self._body(layout))
+        return True
+
+    def _abandon(self, position: int) -> None:
+        """Give the pending frame up and search on from a position."""
+        self._pending = None
+        self._candidates.clear()
+        self._scan = self._scan_end = position
 
     def _next_gap(self, start: int) -> int | None:
         """The first gap behind position ``start``; earlier ones are forgotten."""
@@ -267,13 +323,11 @@ def iterate(sync: FrameSync, chunks: Iterator[np.ndarray]) -> Iterator[Capture]:
     yield from sync.flush()
 
 
-def read_header(
-    samples: np.ndarray, cfo_hz: float, numerology: Numerology
-) -> tuple[FrameHeader, float]:
-    """Decode the header that follows a long field.
+def read_head(samples: np.ndarray, cfo_hz: float, numerology: Numerology) -> tuple[bytes, float]:
+    """Decode the header that follows a long field, as bytes whose CRC is not yet checked.
 
-    ``samples`` complex64 start at the window of the first long symbol.  Returns
-    the header and the CFO refined by its comb pilots; raises :class:`LinkError`.
+    ``samples`` complex64 start at the window of the first long symbol.  Also returns the CFO
+    refined by the header's comb pilots.
     """
     num = numerology
     n_header = header_symbols(num)
@@ -286,8 +340,40 @@ def read_header(
     turn += phase((steady * unit_phasor(-turn)).sum())
     grid *= unit_phasor(-turn)[:, None]
     cells = grid[:, num.data_index].reshape(-1)
-    header = decode_header(cells, np.float32(1.0 / channel.noise_var))
-    return header, cfo_hz + rate * num.sample_rate_hz / num.symbol_len
+    head = decode_cells(cells, np.float32(1.0 / channel.noise_var), HEADER_BYTES)
+    return head, cfo_hz + rate * num.sample_rate_hz / num.symbol_len
+
+
+def read_table(
+    samples: np.ndarray, head: bytes, cfo_hz: float, numerology: Numerology
+) -> FrameHeader:
+    """Decode the band table that a header announces, with the header itself as pilots.
+
+    ``samples`` as for :func:`read_head`, ``cfo_hz`` as it returned.  Raises :class:`LinkError`.
+    """
+    num, layout = numerology, TableLayout(numerology, head)
+    long, grid = frame_grid(samples, layout.n_symbols, cfo_hz, num)
+    followed = track(grid, estimate_long(long, num).response, layout)
+    grid *= sloped_phasors(-followed.phase, -followed.slope, num.carriers)
+    long *= unit_phasor(-(followed.long_phase + followed.long_slope * num.carriers))
+    received, sent = layout.select(grid).below(long), layout.known_cells.below(long_field(num))
+    channel = estimate_known(received, sent, num)
+    cells = (grid * np.conj(channel.response)).reshape(-1).take(layout.table_cells)
+    weight = np.float32(1.0 / channel.noise_var)
+    return FrameHeader.from_bytes(head + decode_cells(cells, weight, table_bytes_after(head)))
+
+
+def read_header(
+    samples: np.ndarray, cfo_hz: float, numerology: Numerology
+) -> tuple[FrameHeader, float]:
+    """Decode the header that follows a long field, with its band table where it has one.
+
+    ``samples`` and the CFO as for :func:`read_head`; raises :class:`LinkError`.
+    """
+    head, cfo_hz = read_head(samples, cfo_hz, numerology)
+    if table_bytes_after(head):
+        return read_table(samples, head, cfo_hz, numerology), cfo_hz
+    return FrameHeader.from_bytes(head), cfo_hz
 
 
 @lru_cache(maxsize=16)

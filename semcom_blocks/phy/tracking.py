@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 
-from semcom_blocks.phy.grid import FrameLayout
+from semcom_blocks.phy.grid import KnownLayout
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.phasor import unit_phasor
 
@@ -91,7 +91,7 @@ def _root_magnitude(sequence: np.ndarray) -> np.ndarray:
 class _Products:
     """Y conj(H X) on the known cells of a frame, and their sums over halves of the band."""
 
-    def __init__(self, grid: np.ndarray, channel: np.ndarray, layout: FrameLayout) -> None:
+    def __init__(self, grid: np.ndarray, channel: np.ndarray, layout: KnownLayout) -> None:
         num, sent, received = layout.numerology, layout.known_cells, layout.select(grid)
         self._numerology, self._geometry = num, layout.geometry
         known = np.conj(channel)
@@ -193,7 +193,7 @@ def _unwrapped(phase: np.ndarray) -> np.ndarray:
     return phase - 2 * np.pi * turns
 
 
-def track(grid: np.ndarray, channel: np.ndarray, layout: FrameLayout) -> Track:
+def track(grid: np.ndarray, channel: np.ndarray, layout: KnownLayout) -> Track:
     """Measure common phase and slope of every symbol of a frame.
 
     ``grid`` complex64 (n_symbols, n_used) with the coarse CFO removed;
