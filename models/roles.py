@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,6 +198,22 @@ class PictureJudge(Protocol):
     name: str
 
     def compare(self, reference: Picture, picture: Picture) -> dict[str, float]: ...
+
+
+@runtime_checkable
+class EmbeddingJudge(PictureJudge, Protocol):
+    """A judge by embeddings float32 (B,D): sets of pictures can be compared by them too."""
+
+    def embed_pictures(self, pictures: Sequence[Picture]) -> Any: ...
+
+
+@runtime_checkable
+class TextJudge(EmbeddingJudge, Protocol):
+    """One that reads text as well: how well a picture and a text fit, 0…1."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Any: ...
+
+    def fits(self, picture: Picture, text: str) -> float: ...
 
 
 @runtime_checkable

@@ -193,12 +193,9 @@ class Models:
     def _judge(self, spec: str) -> PictureJudge:
         if spec == EMBEDDED:
             return _embedded("judge")
-        from models.foundation.checkpoint import Checkpoint
-        from models.foundation.embeddings import CLIP_KINDS, DINO_KINDS, HfClip, HfDino
+        from models.foundation.judges import load_judge
 
-        checkpoint = Checkpoint.parse(spec, "picture judge")
-        kind = checkpoint.require("model_type", CLIP_KINDS + DINO_KINDS)
-        return (HfClip if kind in CLIP_KINDS else HfDino)(spec, self._placement())
+        return load_judge(spec, self._placement())
 
     def _role(self, role: str, spec: str, module: str = "", name: str = "") -> Any:
         def make() -> Any:

@@ -23,7 +23,7 @@ from host.evaluate.edges import noisy, similarity
 from host.images import LoadedImage
 from host.metrics import ms_ssim
 from host.prompts import caption_for
-from models.roles import EdgeCode, EdgeMap, Picture, Request
+from models.roles import EdgeCode, EdgeMap, Picture, Request, TextJudge
 from models.scenes.fidelity import RELATION, compare
 from models.scenes.grammar import write
 from models.scenes.loosen import relational
@@ -121,7 +121,7 @@ class Chain:
         for judge in self.models.judges():
             for name, value in judge.compare(case.picture, picture).items():
                 found["likeness" if judge is first else f"likeness {name}"] = value
-        if hasattr(first, "fits"):
+        if isinstance(first, TextJudge):
             found["fit"] = first.fits(picture, case.prompt)
         similar = ms_ssim(case.picture, picture)[0]
         if similar is not None:

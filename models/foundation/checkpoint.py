@@ -22,6 +22,7 @@ from semcom_blocks.errors import ConfigError, ModelError, SemcomError
 PREFIX = "hf:"
 PIPELINE_INDEX = "model_index.json"
 NETWORK_CONFIG = "config.json"
+NETWORK_WEIGHTS = "model.safetensors"
 OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "DIFFUSERS_OFFLINE")
 REASON_CHARS = 160  # of a library's message, which may run over pages
 
@@ -133,6 +134,19 @@ class Checkpoint:
         if wrong := told.get("mismatched_keys"):
             raise self.error(f"weights do not fit the configuration: {sorted(wrong)[0]!r}")
         return network.eval()
+
+    def fill(self, network: Any, prefix: str, file: str = NETWORK_WEIGHTS) -> None:
+        """Give a network of ours those tensors of ``file`` whose names begin with ``prefix``."""
+        from safetensors import safe_open
+
+        path = self._file(file)
+        with self.named_errors(), safe_open(path, "pt") as found:
+            names = [name for name in found.keys() if name.startswith(prefix)]  # noqa: SIM118
+            state = {name: found.get_tensor(name) for name in names}
+        if missing := sorted(set(network.state_dict()) - set(state)):
+            raise self.error(f"weights lack {len(missing)} tensors, first {missing[0]!r}")
+        with self.named_errors():
+            network.load_state_dict(state)
 
     @contextlib.contextmanager
     def named_errors(self) -> Iterator[None]:

@@ -77,26 +77,26 @@ class HfClip(_Encoder):
 
     @torch.inference_mode()
     def embed_pictures(self, pictures: Sequence[Picture]) -> Tensor:
-        """float32 (B,D)."""
+        """float32 (B,D), in main memory."""
         with self._checkpoint.named_errors():
-            return _vector(self._network.get_image_features(self._pixels(pictures))).float()
+            return _vector(self._network.get_image_features(self._pixels(pictures))).float().cpu()
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        """float32 (B,D); texts over the token limit are cut."""
+        """float32 (B,D), in main memory; texts over the token limit are cut."""
         with self._checkpoint.named_errors():
             tokens = self._processor(
                 text=list(texts), padding="max_length", truncation=True, return_tensors="pt"
             ).to(self._placement.target)
-            return _vector(self._network.get_text_features(**tokens)).float()
+            return _vector(self._network.get_text_features(**tokens)).float().cpu()
 
     def compare(self, reference: Picture, picture: Picture) -> dict[str, float]:
         """See :class:`models.roles.PictureJudge`: the score by the checkpoint's name."""
         one, other = self.embed_pictures([reference, picture])
         return {self.name: score(one, other)}
 
-    def picture_text(self, picture: Picture, text: str) -> float:
-        """Similarity of a picture and a text, 0…1."""
+    def fits(self, picture: Picture, text: str) -> float:
+        """(cos + 1) / 2 of a picture and a text."""
         return score(self.embed_pictures([picture])[0], self.embed_texts([text])[0])
 
 
@@ -112,9 +112,9 @@ class HfDino(_Encoder):
 
     @torch.inference_mode()
     def embed_pictures(self, pictures: Sequence[Picture]) -> Tensor:
-        """float32 (B,D)."""
+        """float32 (B,D), in main memory."""
         with self._checkpoint.named_errors():
-            return _vector(self._network(pixel_values=self._pixels(pictures))).float()
+            return _vector(self._network(pixel_values=self._pixels(pictures))).float().cpu()
 
     def compare(self, reference: Picture, picture: Picture) -> dict[str, float]:
         """See :class:`models.roles.PictureJudge`: the score by the checkpoint's name."""

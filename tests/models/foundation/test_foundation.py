@@ -154,7 +154,7 @@ def test_clip_scores_likeness(checkpoints: Path) -> None:
     judge = HfClip(f"hf:{checkpoints / 'clip'}")
     assert only(judge.compare(PICTURE, PICTURE)) == pytest.approx(1, abs=1e-5)
     assert 0 <= only(judge.compare(PICTURE, 255 - PICTURE)) < 1
-    assert 0 <= judge.picture_text(PICTURE, "a red cat") <= 1
+    assert 0 <= judge.fits(PICTURE, "a red cat") <= 1
     assert judge.embed_texts(["a cat " * 50, "a"]).shape == (2, 16)
 
 
