@@ -7,7 +7,8 @@ chosen before they are drawn, as the generator does with a prompt alone. Each ge
 read by the scene judge, and what the prompt says is counted (:mod:`models.scenes.fidelity`). As a
 yardstick the judge also reads the scenes themselves and the autoencoder's copies of them: no
 generator can score better. Tables: steps, guidance, conditions (edges and coarse picture, right
-ones and those of another scene), and the time of one picture. Scenes, noise and pairs are seeded: a
+ones and those of another scene), and the time of one picture. ``--judges`` adds scores by networks
+(:mod:`host.evaluate.judged`), under their names. Scenes, noise and pairs are seeded: a
 table can be repeated.
 """
 
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--weights", metavar="DIR", help="folder of the weights (default: those shipped)")
     add("--judge", default="scene-judge-v1", help="name of the judge's weights")
     add("--captioner", default="captioner-v1", help="name of the captioner's weights")
+    add("--judges", nargs="+", default=(), metavar="MODEL", help="embedded, hf:ORG/NAME, hf:FOLDER")
     add("--seed", type=int, default=1, help="of scenes, captions and noise")
     add("--threads", type=int, default=0, help="processor threads, 0 = all")
 
@@ -70,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from models.generation.pipeline import GUIDANCE, EmbeddedGenerator
     from models.generation.pipeline import STEPS as OWN_STEPS
     from models.scene_judge import SceneJudge
+    from models.tiers import Models, TierChoice
     from models.weights_io import WEIGHTS_DIR, read_card, write_atomic
 
     require_range("scenes", args.scenes, 2, 100_000)
@@ -82,8 +85,14 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     directory = Path(args.weights) if args.weights else WEIGHTS_DIR
     generator = EmbeddedGenerator.load(directory)
+    judges = Models(TierChoice.from_dict({"judges": args.judges})).judges()
     bench = Bench(
-        generator, SceneJudge.load(args.judge, directory), args.scenes, args.side, args.seed
+        generator,
+        SceneJudge.load(args.judge, directory),
+        args.scenes,
+        args.side,
+        args.seed,
+        judges,
     )
     by_steps = [(kind, n, GUIDANCE) for kind in KINDS for n in STEPS]
     by_guidance = [(kind, OWN_STEPS, g) for kind in KINDS for g in GUIDANCES]
@@ -109,6 +118,10 @@ def run(args: argparse.Namespace) -> int:
     _print(console, "Steps", result["steps"], ("prompts", "steps", *scores))
     _print(console, "Guidance", result["guidance"], ("prompts", "guidance", *scores))
     _print(console, "Conditions", result["conditions"], ("condition", *scores, "psnr_db"))
+    if judges:
+        rows = [{"condition": r.get("pictures"), **r} for r in result["bounds"]]
+        keys = tuple(key for key in rows[0] if any(judge.name in key for judge in judges))
+        _print(console, "Judges", rows + result["conditions"], ("condition", *keys))
     if "captions" in result:
         _print(console, "Captions read back", result["captions"], ("pictures", *scores[:-1]))
     _print(console, "Seconds a picture", result["time"], ("steps", "seconds"))

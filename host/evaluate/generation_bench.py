@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
+from host.evaluate.judged import Judged
 from host.metrics import ms_ssim, psnr_db
 from models.captioner import SceneCaptioner
 from models.generation.pipeline import EmbeddedGenerator
 from models.generation.text import batch_tokens
-from models.roles import Request
+from models.roles import PictureJudge, Request
 from models.scene_judge import SceneJudge
 from models.scenes.boundaries import boundaries
 from models.scenes.fidelity import compare_all
@@ -42,9 +43,15 @@ class Bench:
     """Scenes, their prompts and pictures, and how well a generator's pictures match."""
 
     def __init__(
-        self, generator: EmbeddedGenerator, judge: SceneJudge, number: int, side: int, seed: int
+        self,
+        generator: EmbeddedGenerator,
+        judge: SceneJudge,
+        number: int,
+        side: int,
+        seed: int,
+        judges: Sequence[PictureJudge] = (),
     ) -> None:
-
+        """``judge`` counts; ``judges`` say how alike pictures are in meaning."""
         self.generator, self.judge = generator, judge
         self.side, self.seed = side, seed
         self.batch: SceneBatch = sample(number, torch.Generator().manual_seed(seed))
@@ -54,6 +61,7 @@ class Bench:
         self.planned = [complete(s, rng) for s in self.relational]
         self.pictures = render(self.batch, side)
         self.noise = generator.noise(number, side, seed)
+        self.judged = Judged(judges, list(to_uint8(self.pictures).numpy()))
 
     def parts(self, first: int | None = None) -> Iterator[slice]:
         """Slices of AT_ONCE scenes, all or the ``first``."""
@@ -96,12 +104,14 @@ class Bench:
     def score(self, pictures: Tensor, wanted: list[Scene]) -> dict:
         """Fidelity to ``wanted``, and likeness to the scenes' own pictures."""
         read = [s for part in self.parts() for s in self.judge.read_batch(pictures[part])]
-        pairs = list(zip(to_uint8(self.pictures).numpy(), to_uint8(pictures).numpy(), strict=True))
+        pixels = to_uint8(pictures).numpy()
+        pairs = list(zip(to_uint8(self.pictures).numpy(), pixels, strict=True))
         similar = [ms_ssim(a, b)[0] for a, b in pairs]
         psnr = [min(psnr_db(a, b), 100.0) for a, b in pairs]
         return compare_all(zip(wanted, read, strict=True)).as_dict() | {
             "ms_ssim": round(float(np.mean(similar)), 4),
             "psnr_db": round(float(np.mean(psnr)), 2),
+            **self.judged.score(list(pixels), [write(s) for s in wanted]),
         }
 
     def bounds(self) -> list[dict]:

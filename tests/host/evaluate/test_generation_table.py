@@ -49,10 +49,22 @@ def run(weights, out, *words):
     return generation.run(parser.parse_args([*shared, *words]))
 
 
-def test_the_table_can_be_repeated_but_for_the_time(weights, tmp_path):
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    pytest.importorskip("diffusers")
+    from tests.models.foundation.tiny import save_clip
+
+    folder = tmp_path_factory.mktemp("hub") / "c"
+    folder.mkdir()
+    save_clip(folder)
+    return f"hf:{folder / 'clip'}"
+
+
+def test_the_table_can_be_repeated_but_for_the_time(weights, clip, tmp_path):
     tables = []
     for name in ("a", "b"):
-        assert run(weights, tmp_path / name, "--sheet", str(tmp_path / f"{name}.png")) == 0
+        words = ["--sheet", str(tmp_path / f"{name}.png"), "--judges", clip]
+        assert run(weights, tmp_path / name, *words) == 0
         tables.append(json.loads((tmp_path / name).read_text(encoding="utf-8")))
         assert {row["steps"] for row in tables[-1].pop("time")} == {1, 2, 4, 8}
     assert tables[0] == tables[1]
@@ -62,6 +74,10 @@ def test_the_table_can_be_repeated_but_for_the_time(weights, tmp_path):
         assert sheet.size == (3 * 128, 15 * 128)
     assert [row["pictures"] for row in table["bounds"]] == ["of the scenes", "autoencoder's copies"]
     assert table["bounds"][0]["ms_ssim"] == 1.0
+    assert table["bounds"][0][clip] == 1.0
+    for row in table["conditions"]:
+        assert 0 <= row[clip] <= 1 and 0 <= row[f"{clip}, text"] <= 1
+        assert row[f"Frechet {clip}"] >= 0
     assert len(table["steps"]) == 3 * len(generation_bench.STEPS)
     assert len(table["guidance"]) == 3 * len(generation.GUIDANCES)
     assert {"text", "text + edges", "edges", "text + wrong edges"} <= {

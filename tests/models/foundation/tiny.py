@@ -99,6 +99,17 @@ def save_diffusion(folder: Path) -> None:
     ).save_pretrained(folder / "taesd")
 
 
+def save_clip(folder: Path) -> None:
+    tokenizer = clip_tokenizer(folder.parent)
+    clip = transformers.CLIPConfig(
+        text_config=clip_text(len(tokenizer)), vision_config=VISION, projection_dim=16
+    )
+    transformers.CLIPModel(clip).save_pretrained(folder / "clip")
+    square = {"height": SIDE, "width": SIDE}
+    pictures = transformers.CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=square)
+    transformers.CLIPProcessor(pictures, tokenizer).save_pretrained(folder / "clip")
+
+
 def save_readers(folder: Path) -> None:
     (folder.parent / "vocab.txt").write_text("\n".join(WORDS))
     words = transformers.BertTokenizer(str(folder.parent / "vocab.txt"))
@@ -120,15 +131,8 @@ def save_readers(folder: Path) -> None:
     transformers.BlipProcessor(
         transformers.BlipImageProcessorPil(size=square), words
     ).save_pretrained(folder / "blip")
-    tokenizer = clip_tokenizer(folder.parent)
-    clip = transformers.CLIPConfig(
-        text_config=clip_text(len(tokenizer)), vision_config=VISION, projection_dim=16
-    )
+    save_clip(folder)
     crop = {"size": {"shortest_edge": SIDE}, "crop_size": square}
-    transformers.CLIPModel(clip).save_pretrained(folder / "clip")
-    transformers.CLIPProcessor(
-        transformers.CLIPImageProcessorPil(**crop), tokenizer
-    ).save_pretrained(folder / "clip")
     dino = transformers.Dinov2Config(
         hidden_size=32, num_hidden_layers=2, num_attention_heads=4, image_size=SIDE, patch_size=8
     )
