@@ -47,10 +47,12 @@ def _field_of(dotted: str) -> tuple[type, str]:
 
 def _typed(dotted: str) -> Callable[[str], Any]:
     model, leaf = _field_of(dotted)
+    # A choice of numbers is compared, not converted: pydantic would not take their text.
+    choices = {str(choice): choice for choice in get_args(model.model_fields[leaf].annotation)}
 
     def convert(text: str) -> Any:
         try:
-            return check_field(model, leaf, text)
+            return check_field(model, leaf, choices.get(text, text))
         except ConfigError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 

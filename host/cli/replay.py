@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="longest wait for the next job in seconds",
     )
+    options.add_generation(parser, "rx")
     options.add_receiver(parser)
     add_field(
         parser,
@@ -67,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     recorded = Recorded.read(args.recording)
     path = str(recorded.pair.data).removesuffix(".sigmf-data")
     chosen = {k: v for k, v in overrides(args).items() if not k.startswith("recording")}
+    chosen |= options.generation_overrides(args)
     fixed = {"radio.spec": RADIO_FILE_PREFIX + path, "link.feedback": "none"}
     given = load_run(args.config, chosen | fixed, recorded.defaults())
     recorded.pair.check_meta(given.radio.sample_rate_hz)

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from host.config.base import Frozen
 from models.roles import MAX_GUIDANCE, MAX_STEPS
 from models.tiers import EMBEDDED, TierChoice
+from semcom_blocks.errors import ConfigError
 
 
 class GenerationConfig(Frozen):
@@ -64,5 +65,8 @@ class ModelsConfig(Frozen):
 
     @model_validator(mode="after")
     def _known(self) -> ModelsConfig:
-        TierChoice.from_dict(self.model_dump())
+        try:
+            TierChoice.from_dict(self.model_dump())
+        except ConfigError as error:  # pydantic's complaint names the table already
+            raise ValueError(str(error).removeprefix("models.")) from None
         return self

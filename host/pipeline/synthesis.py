@@ -23,10 +23,11 @@ from host.pipeline.reconstruct import received_picture
 from host.pipeline.records import STREAM_EDGES, STREAM_LATENTS, STREAM_PICTURE, Reception
 from host.pipeline.semantics import Semantics
 from host.prompts import for_display
-from models.tiers import EMBEDDED
+from models.tiers import EMBEDDED, RECEIVERS
 from semcom_blocks.errors import ConfigError, ModelError, SemcomError
 
 BITS_PER_SYMBOL = (1, 2, 4, 6, 8)
+LATENTS_HINT = "a photo takes --latents with this generator"
 PHOTO_HINT = "a photo takes --coarse, --generator embedded:vae, or --generator hf:ORG/NAME"
 
 
@@ -169,8 +170,9 @@ def check_drawable(
     try:
         host.check(request_meta(run, sent.prompt, (width, height), codec), stand_in)
     except ConfigError as error:
+        hint = LATENTS_HINT if run.models.generator in RECEIVERS else PHOTO_HINT
         if run.models.generator.startswith(EMBEDDED) and original.caption is None:
-            raise ConfigError(f"{error}; {PHOTO_HINT}") from None
+            raise ConfigError(f"{error}; {hint}") from None
         raise
 
 

@@ -10,13 +10,17 @@ from __future__ import annotations
 from typing import Any
 
 from host.pipeline.outcome import Outcome
+from host.pipeline.records import STREAM_EDGES, STREAM_LATENTS, STREAM_PICTURE
+
+NAMES = {STREAM_PICTURE: "coarse", STREAM_EDGES: "edges", STREAM_LATENTS: "latents"}
+NAME_CHARS = 28  # of a generator, whose folder may be deep
 
 
 def streams(outcome: Outcome, pixels: int | None) -> list[dict[str, Any]]:
     """What was spent on each stream, the prompt first."""
     sent, made = outcome.semantics, outcome.synthesis
     if sent is None:
-        return []
+        return _arrived(outcome, pixels)
     bits = 8 * len(sent.prompt_on_air.encode("utf-8"))
     found = [_row("prompt", None, bits, pixels)]
     if sent.packed:
@@ -29,6 +33,21 @@ def streams(outcome: Outcome, pixels: int | None) -> list[dict[str, Any]]:
             row["bit_errors"] = made.edge_bit_errors if made is not None else None
         if stream.name == "latents":
             row["lost"] = made.latents.lost if made is not None and made.latents else None
+        found.append(row)
+    return found
+
+
+def _arrived(outcome: Outcome, pixels: int | None) -> list[dict[str, Any]]:
+    """The same as the receiver's side knows it: what the message says of each stream."""
+    if not outcome.run.generation.enabled or outcome.reception is None:
+        return []
+    found = []
+    for stream in outcome.reception.streams:
+        described = stream.descriptor or {}
+        symbols, bits = (described.get(key) for key in ("n", "b"))
+        bits = bits if stream.stream_id == STREAM_EDGES else None
+        name = NAMES.get(stream.stream_id, f"stream {stream.stream_id}")
+        row = _row(name, *(v if type(v) is int else None for v in (symbols, bits)), pixels)
         found.append(row)
     return found
 
@@ -73,8 +92,7 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     if not told:
         return found
     if told["seconds"] is not None:
-        text = f"{told['steps']} steps, guidance {told['guidance']:g}, {told['seconds']:.2f} s"
-        found.append(("generated", text))
+        found.append(("generated", f"{drawn_text(told)}, guidance {told['guidance']:g}"))
     found.extend((name, f"{value:.3f}") for name, value in told["scores"].items())
     if told["fidelity"]:
         found.append(("fidelity", fidelity_text(told["fidelity"])))
@@ -96,6 +114,14 @@ def stream_text(row: dict[str, Any]) -> str:
     if row.get("bit_errors") is not None:
         parts.append(f"{row['bit_errors']} wrong")
     return ", ".join(parts)
+
+
+def drawn_text(told: dict[str, Any]) -> str:
+    """``embedded:vae, 1 step, 0.03 s``."""
+    name = str(told["generator"])
+    steps = told["steps"]
+    shown = name if len(name) <= NAME_CHARS else f"…{name[1 - NAME_CHARS :]}"
+    return f"{shown}, {steps} step{'s' * (steps != 1)}, {told['seconds']:.2f} s"
 
 
 def fidelity_text(fidelity: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ source │ edges sent │ edges received │ coarse or latents as they arrived �
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from host.pipeline.outcome import Outcome
-from host.report.generation import fidelity_text, stream_text
+from host.report.generation import drawn_text, fidelity_text, stream_text
 from host.report.style import BLUE, INK, MUTED, picture, style
+from host.report.table import shortened
+
+FIRST_LINE, LINE, LINES_MAX = 0.92, 0.105, 9  # in heights of the box
+NOTE_CHARS = 66
 
 
 def strip(page: Figure, outcome: Outcome, report: dict[str, Any]) -> None:
@@ -32,10 +37,13 @@ def _pictures(outcome: Outcome, report: dict[str, Any]) -> list[tuple[np.ndarray
     assert made is not None
     quality, told = report["quality"], report["generation"]
     original = outcome.original.pixels if outcome.original is not None else None
-    shown: list[tuple[np.ndarray | None, str, str]] = [(original, "original", "")]
+    shown: list[tuple[np.ndarray | None, str, str]] = []
+    if original is not None:
+        shown.append((original, "original", ""))
     if wanted.edges or made.edges is not None:
         wrong = made.edge_bit_errors
-        shown.append((_grey(sent.edges if sent else None), "edges sent", ""))
+        if sent is not None:
+            shown.append((_grey(sent.edges), "edges sent", ""))
         verdict = "" if wrong is None else f"{wrong} bits wrong"
         shown.append((_grey(made.edges), "edges received", verdict))
     if wanted.coarse or made.coarse is not None:
@@ -70,14 +78,22 @@ def costs_and_scores(axes: Axes, report: dict[str, Any]) -> None:
     told = report["generation"]
     lines = [(row["name"], stream_text(row)) for row in report["streams"]]
     if told["seconds"] is not None:
-        lines.append(("drawn", f"{told['steps']} steps in {told['seconds']:.2f} s"))
+        lines.append(("drawn", drawn_text(told)))
     lines += [(name, f"{value:.3f}") for name, value in told["scores"].items()]
     if told["fidelity"]:
         lines.append(("fidelity", fidelity_text(told["fidelity"])))
-    for number, (label, value) in enumerate(lines[:9]):
-        y = 0.92 - 0.105 * number
-        axes.text(0.03, y, label[:18], transform=axes.transAxes, size=8.5, color=MUTED, va="top")
+    y = FIRST_LINE
+    for label, value in lines[:LINES_MAX]:
+        axes.text(0.03, y, label[:18], transform=axes.transAxes, size=7.8, color=MUTED, va="top")
         axes.text(
-            0.28, y, value, transform=axes.transAxes, size=8.5, va="top", parse_math=False,
+            0.28, y, value, transform=axes.transAxes, size=8.1, va="top", parse_math=False,
             color=BLUE if label == "fidelity" else INK,
         )  # fmt: skip
+        y -= LINE
+    for note in told["notes"]:
+        shown = textwrap.wrap(shortened(note), NOTE_CHARS, max_lines=3, placeholder=" …")
+        axes.text(
+            0.03, y, "\n".join(shown), transform=axes.transAxes, size=7.8, va="top",
+            color=MUTED, parse_math=False, style="italic", linespacing=1.4, clip_on=True,
+        )  # fmt: skip
+        y -= LINE * len(shown)

@@ -34,7 +34,7 @@ import numpy as np
 
 from host.images import PIXELS_MAX
 from models.roles import EdgeCode, Latents, Picture, Request
-from models.tiers import Models
+from models.tiers import RECEIVERS, Models
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.wire import Message
 
@@ -124,12 +124,13 @@ class GenerationHandlers:
         return latents, noise_var
 
     def _wanted(self, request: Message) -> Request:
-        """The generator's request; with latents of their padded size."""
+        """The generator's request; for latents of the padded picture's size."""
         meta = request.meta
         width, height = _size(request)
         given: dict[str, Any] = {}
         if "latents" in request.arrays:
             given["latents"], given["noise_var"] = self._received(request)
+        if given or self._models.choice.generator in RECEIVERS:
             width, height = (-(-n // LATENT_MULTIPLE) * LATENT_MULTIPLE for n in (width, height))
         return Request(
             text=request.value("text", str),

@@ -8,11 +8,11 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import zmq
 
-from host.service.handlers import Handlers
-from semcom_blocks.errors import SemcomError
+from semcom_blocks.errors import ModelError, SemcomError
 from semcom_blocks.wire import Message
 
 # A picture's request holds up to 128 MB; more clients than this are told to come back.
@@ -30,6 +30,16 @@ class Job:
     request: Message
 
 
+class Handlers(Protocol):
+    """What a worker does."""
+
+    def warm_up(self) -> None:
+        """Make ready; may fail."""
+
+    def handle(self, request: Message, tell: Callable[[Message], None]) -> Message:
+        """Answer ``request``; whatever it raises is told to the client."""
+
+
 def error_message(error: Exception) -> Message:
     """The reply that tells a client what went wrong: class name and one line."""
     text = " ".join(str(error).split()) or type(error).__name__
@@ -44,16 +54,19 @@ class Worker:
     bound by the owner) gets an empty message.
     """
 
-    def __init__(self, context: zmq.Context, wake: str, handlers: Handlers) -> None:
+    def __init__(
+        self, context: zmq.Context, wake: str, handlers: Handlers, name: str = "worker"
+    ) -> None:
         self.answers: queue.SimpleQueue[tuple[bytes, Message]] = queue.SimpleQueue()
         self.failed = 0
         self.state = "warming"
+        self.name = name
         self._context = context
         self._wake = wake
         self._handlers = handlers
         self._jobs: queue.Queue[Job] = queue.Queue(QUEUED_JOBS_MAX)
         # A daemon: torch cannot be interrupted in the middle of a convolution.
-        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self, prepare: Callable[[], None]) -> None:
         """Start the thread; it first calls ``prepare`` and warms the codec up."""
@@ -93,7 +106,7 @@ class Worker:
             # Not the end: the request that needs the codec will be told the reason,
             # and weights may appear in the meantime.
             self.state = "failed"
-            _log.warning("warm-up failed: %s: %s", type(error).__name__, error)
+            _log.warning("%s: warm-up failed: %s: %s", self.name, type(error).__name__, error)
 
     def _answer(self, request: Message, tell: Callable[[Message], None]) -> Message:
         try:
@@ -106,4 +119,12 @@ class Worker:
             # One bad request must not end the service for all others.
             self.failed += 1
             _log.exception("%s failed", request.kind)
-            return error_message(error)
+            return error_message(_out_of_memory(error) or error)
+
+
+def _out_of_memory(error: Exception) -> ModelError | None:
+    """What to do where a network of ours did not fit; torch has no one exception for it."""
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text:
+        return ModelError("out of memory; try a smaller picture, or end other programs")
+    return None

@@ -104,11 +104,11 @@ class EmbeddedGenerator:
         steps, guidance = _sampling(request)
         require_range("steps", steps, 1, MAX_STEPS)
         require_range("guidance", guidance, 0, MAX_GUIDANCE)
-        if self._is_photo(request):
+        if (why := self._photo_since(request)) is not None:
             if self.refiner is None:
                 raise ModelError(
-                    f"a photo's coarse picture is refined with the weights {REFINER!r}, which are "
-                    "not there; try: semcom train refiner, or an hf: generator"
+                    f"{why}, and a photo is refined with the weights {REFINER!r}, which are not "
+                    "there; try: semcom train refiner, or an hf: generator"
                 )
             return
         self._text(request)
@@ -124,8 +124,8 @@ class EmbeddedGenerator:
         """Draw the picture. Raises as :meth:`check`, and ConfigError for latents of no use."""
         self.check(request)
         steps, guidance = _sampling(request)
-        if self.refiner is not None and self._is_photo(request):
-            return self._photo(request, self.refiner, progress)
+        if self.refiner is not None and (why := self._photo_since(request)) is not None:
+            return self._photo(request, self.refiner, why, progress)
         text, notes = self._text(request)
         edges = None if request.edges is None else self._edges(request)
         start = self._start(request)
@@ -139,20 +139,21 @@ class EmbeddedGenerator:
         pixels = to_bytes(picture[0].permute(1, 2, 0))
         return Generated(np.ascontiguousarray(pixels), steps, guidance, notes)
 
-    def _is_photo(self, request: Request) -> bool:
-        """Whether a coarse picture shows no scene, as far as text and size tell."""
+    def _photo_since(self, request: Request) -> str | None:
+        """Why a coarse picture shows no scene, as far as text and size tell; ``None`` if it may."""
         if request.coarse is None:
-            return False
+            return None
         if not request.text.strip():
-            return request.width != request.height or request.width not in self.sides
+            fits = request.width == request.height and request.width in self.sides
+            return None if fits else f"no scene is {request.width}x{request.height}"
         try:
             parse(request.text)
-        except ConfigError:
-            return True
-        return False
+        except ConfigError as error:
+            return f"the prompt is no scene's ({error})"
+        return None
 
     def _photo(
-        self, request: Request, refiner: PhotoRefiner, progress: StepDone | None
+        self, request: Request, refiner: PhotoRefiner, why: str, progress: StepDone | None
     ) -> Generated:
         """The coarse picture at the size asked for, refined in one step."""
         coarse = request.coarse
@@ -163,7 +164,7 @@ class EmbeddedGenerator:
         refined = refiner.refine(coarse, request.strength)
         if progress:
             progress(1, 1)
-        notes = ["the prompt is no scene caption: the coarse picture was refined as a photo"]
+        notes = [f"{why}: the coarse picture was refined as a photo"]
         if request.edges is not None:
             notes.append("the edge map was not used: photos are refined from the coarse picture")
         return Generated(refined, 1, 1.0, tuple(notes))

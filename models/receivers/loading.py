@@ -66,11 +66,11 @@ class ReceiverGenerator:
         for name in ("edges", "coarse"):
             if getattr(request, name) is not None:
                 raise ConfigError(f"{name} is given, permitted for a receiver: latents and text")
+        self._caption(request)
         for name in ("width", "height"):
             side = getattr(request, name)
             if side % (2 * STRIDE):
                 raise ConfigError(f"{name} is {side}, permitted: multiples of {2 * STRIDE}")
-        self._caption(request)
 
     @torch.no_grad()
     def generate(self, request: Request, progress: StepDone | None = None) -> Generated:
