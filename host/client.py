@@ -92,9 +92,13 @@ class HostClient:
         reply = self.request(Message("quality", {}, arrays), "quality")
         return {key: reply.meta.get(key) for key in ("psnr_db", "ms_ssim", "ms_ssim_scales")}
 
-    def load(self, roles: list[str]) -> dict[str, str]:
-        """Load the models of ``roles``; their names."""
-        return self.request(Message("load", {"roles": roles}), "loaded").value("names", dict)
+    def load(self, roles: list[str], wanted: dict[str, Any] | None = None) -> dict[str, str]:
+        """Load the models of ``roles``; their names.
+
+        ``wanted``: a run's table of models, which a service that runs already must have.
+        """
+        message = Message("load", {"roles": roles, "wanted": wanted})
+        return self.request(message, "loaded").value("names", dict)
 
     def caption(self, image: np.ndarray) -> str:
         """uint8 (H, W, 3) → what the captioner says of it."""

@@ -75,7 +75,7 @@ def run_demo(
             sink = session.open_receiver(spawn=not attach)
             source = session.open_sender(spawn=not attach, repeatable=True)
             pong = session.wait_ready()
-            host.load(roles_of(run, sends=True, draws=True, judges=True))
+            host.load(roles_of(run, sends=True, draws=True, judges=True), run.models.model_dump())
         progress.stage("encode")
         with watch.stage("encode"):
             sent = decompose(host, run, original, prompt)

@@ -68,7 +68,7 @@ def run_receive(
             host = session.open_host()
             sink = session.open_receiver(spawn=not attach)
             pong = host.ping(READY_TIMEOUT_S)
-            host.load(roles_of(run, sends=False, draws=True, judges=False))
+            host.load(roles_of(run, sends=False, draws=True, judges=False), run.models.model_dump())
             _wait_for_radio(session)
         setup_s = watch.spent_s["setup"]
         logs = FrameLogs()

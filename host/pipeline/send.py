@@ -40,7 +40,7 @@ def run_send(
             host = session.open_host()
             source = session.open_sender(spawn=not attach, repeatable=lonely)
             pong = session.wait_ready()
-            host.load(roles_of(run, sends=True, draws=False, judges=False))
+            host.load(roles_of(run, sends=True, draws=False, judges=False), run.models.model_dump())
         progress.stage("encode")
         with watch.stage("encode"):
             sent = decompose(host, run, original, prompt)

@@ -19,7 +19,7 @@ from host.report.style import BLUE, INK, MUTED, picture, style
 from host.report.table import shortened
 
 FIRST_LINE, LINE, LINES_MAX = 0.92, 0.105, 9  # in heights of the box
-NOTE_CHARS = 66
+NOTE_CHARS = 62
 
 
 def strip(page: Figure, outcome: Outcome, report: dict[str, Any]) -> None:

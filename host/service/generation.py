@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the service does around the generator: words, edges, pictures, scores.
 
-    load        {roles}                                     → loaded {names}
+    load        {roles, wanted?}                            → loaded {names}
     caption     {} [image u8 (H,W,3)]                       → caption {text, confidence}
     edge_encode {} [image u8 (H,W,3)]                       → edge_code {codec, width, height}
                                                               [bits u8 (n,), edges u8 (H,W)]
@@ -34,7 +34,7 @@ import numpy as np
 
 from host.images import PIXELS_MAX
 from models.roles import EdgeCode, Latents, Picture, Request
-from models.tiers import RECEIVERS, Models
+from models.tiers import RECEIVERS, Models, TierChoice
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.wire import Message
 
@@ -64,8 +64,21 @@ class GenerationHandlers:
 
     def _load(self, request: Message, tell: Tell) -> Message:
         """Load what a run will need: what is missing is said before anything is on the air."""
-        names = self._models.load(tuple(map(str, request.value("roles", list))))
+        roles = tuple(map(str, request.value("roles", list)))
+        if request.meta.get("wanted") is not None:
+            self._check_choice(roles, TierChoice.from_dict(request.value("wanted", dict)))
+        names = self._models.load(roles)
         return Message("loaded", {"names": names})
+
+    def _check_choice(self, roles: tuple[str, ...], wanted: TierChoice) -> None:
+        """A service that runs already has the models that it was started with."""
+        ours = self._models.choice
+        for role in (*roles, "control") if "generator" in roles else roles:
+            if getattr(wanted, role, None) != (here := getattr(ours, role, None)):
+                raise ConfigError(
+                    f"models.{role} is {getattr(wanted, role)!a}, permitted with this host "
+                    f"service: {here!a}; see semcom host --config"
+                )
 
     def _caption(self, request: Message, tell: Tell) -> Message:
         found = self._models.captioner().caption(picture(request, "image"))
