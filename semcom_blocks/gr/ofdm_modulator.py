@@ -98,7 +98,8 @@ class OfdmModulator(gr.sync_block):
             self._pieces.append((self._gap, [(0, "tx_sob", True)]))
         self._pieces.append((samples, tags))
         if not header.ack:  # that one has the number of a job of the other side
-            status = {"job_id": header.job_id, "frame_samples": len(samples), "end": header.end}
+            status = {"job_id": header.job_id, "seq": header.seq, "end": header.end}
+            status["frame_samples"] = len(samples)
             status |= {"power": mean_power(samples), "papr_db": papr_db(samples)}
             self.message_port_pub(pmt.intern("status"), pdu.make(status))
         if job_end:

@@ -15,7 +15,8 @@ class PromptArqReceiver(PduBlock):
     """Ports: ``packets`` in (u8), ``ack`` out (u8), ``message`` out (u8).
 
     Every packet also sends an empty PDU with the counters on ``message``; the end of
-    a job (``job_end``) is passed on behind its packets.
+    a job (``job_end``) is passed on behind its packets.  What a packet's frame measured of its
+    bands (``band_snr_db``) goes back with the acknowledgement.
     """
 
     def __init__(self) -> None:
@@ -26,7 +27,8 @@ class PromptArqReceiver(PduBlock):
         if meta.get("job_end"):
             self.publish("message", meta)
             return
-        events = self._arq.on_packet(data.tobytes(), time.monotonic())
+        band_snr_db = tuple(map(float, meta.get("band_snr_db", ())))
+        events = self._arq.on_packet(data.tobytes(), time.monotonic(), band_snr_db)
         self.publish("message", {"counters": self._arq.counters})
         for event in events:
             if isinstance(event, MessageReceived):

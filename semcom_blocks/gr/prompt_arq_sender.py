@@ -9,7 +9,14 @@ import numpy as np
 
 from semcom_blocks.errors import SemcomError
 from semcom_blocks.gr.base import PduBlock
-from semcom_blocks.link.arq import ArqConfig, Event, MessageDelivered, MessageFailed, SendPacket
+from semcom_blocks.link.arq import (
+    ArqConfig,
+    BandsHeard,
+    Event,
+    MessageDelivered,
+    MessageFailed,
+    SendPacket,
+)
 from semcom_blocks.link.sender import ArqSender
 
 #: Timer resolution; a tenth of the shortest retransmission timeout.
@@ -64,6 +71,10 @@ class PromptArqSender(PduBlock):
             self.publish("packets", meta, packet.data)
         for event in events:
             if isinstance(event, SendPacket):
+                continue
+            if isinstance(event, BandsHeard):
+                snr_db = list(event.band_snr_db)
+                self.publish("status", {"job_id": event.job_id, "band_snr_db": snr_db})
                 continue
             names = {MessageDelivered: "delivered", MessageFailed: "failed"}
             status = {

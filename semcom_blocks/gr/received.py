@@ -16,6 +16,8 @@ from semcom_blocks.wire import MAX_ARRAYS, Message
 MAX_CONSTELLATION = 4096
 #: Measurements of a frame that travel as they are.
 MEASURED = ("snr_db", "cfo_hz", "sro_ppm", "evm_db", "power_dbfs", "noise_var", "delay_spread")
+#: Who estimated the channel, and how its questions to the model service fared.
+ESTIMATOR = ("estimator", "estimator_counters")
 #: Counters of the packet layer that a received job reports.
 PACKET_COUNTERS = ("packets_received", "packets_duplicate", "packets_bad")
 
@@ -25,6 +27,9 @@ def frame_message(header: FrameHeader, meta: dict[str, Any]) -> Message:
     fields = {name: float(meta[name]) for name in MEASURED}
     fields |= {"job_id": header.job_id, "seq": header.seq, "header_ok": True, "end": header.end}
     fields["timing_sample"] = int(meta["start_sample"])
+    fields |= {name: meta[name] for name in ESTIMATOR if name in meta}
+    if "band_snr_db" in meta:
+        fields["band_snr_db"] = list(map(float, meta["band_snr_db"]))
     return Message("frame", fields, {"channel": meta["channel"]})
 
 

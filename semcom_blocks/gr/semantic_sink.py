@@ -106,9 +106,12 @@ class SemanticSink(PduBlock):
             self._on_end("frames", header.job_id, header.seq, header.analog_offset)
             return
         self._deliver(self._assembler.on_frame(header.job_id, header.seq, now_s))
-        if len(analog):
-            chunk = (header.stream_id, header.analog_offset, analog, meta["symbol_noise_var"])
-            self._deliver(self._assembler.on_analog(header.job_id, *chunk, now_s))
+        at, noise_var = 0, meta["symbol_noise_var"]
+        for chunk in header.chunks:
+            here = slice(at, at + chunk.symbols)
+            parts = (chunk.stream_id, chunk.offset, analog[here], noise_var[here])
+            self._deliver(self._assembler.on_analog(header.job_id, *parts, now_s))
+            at = here.stop
 
     def _on_end(self, port: str, job_id: int, seq: int, frames_expected: int) -> None:
         """The frame ``seq`` that closes a job came by ``port``; it comes by both.

@@ -14,6 +14,7 @@ from semcom_blocks.gr.socket_thread import SocketThread
 from semcom_blocks.link.message import SemanticMessage
 from semcom_blocks.link.transmission import Transmission
 from semcom_blocks.phy import interleave
+from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.wire import Message
 
 #: How long the socket thread waits for a message before it looks for replies to send.
@@ -26,15 +27,22 @@ class SemanticSource(PduBlock):
     """ROUTER bound at ``endpoint``; replies go to the peer that sent the job.
 
     Ports: ``message`` out (u8: prompt and stream descriptors), ``analog`` out
-    (c32), ``status`` in (progress of the blocks behind).
+    (c32; in front of the streams of a job with bands their table, without symbols),
+    ``status`` in (progress of the blocks behind).
     """
 
-    def __init__(self, endpoint: str = "tcp://127.0.0.1:5560", allow_remote: bool = False) -> None:
+    def __init__(
+        self,
+        endpoint: str = "tcp://127.0.0.1:5560",
+        allow_remote: bool = False,
+        numerology: Numerology | None = None,
+    ) -> None:
         super().__init__("Semantic Source", {"status": self._on_status}, ("message", "analog"))
         socket = transport.open_socket(
             zmq.Context.instance(), zmq.ROUTER, bind=endpoint, allow_remote=allow_remote
         )
         self._socket = transport.MessageSocket(socket)
+        self._numerology = numerology or Numerology()
         self._replies: queue.SimpleQueue[tuple[bytes, Message]] = queue.SimpleQueue()
         self._jobs: dict[int, tuple[bytes, Transmission]] = {}
         self._radio: dict[str, int] = {}
@@ -68,7 +76,7 @@ class SemanticSource(PduBlock):
             self._replies.put((peer, Message("error", echo | reason, {})))
 
     def _transmit(self, peer: bytes, request: Message, echo: dict[str, Any]) -> None:
-        transmission = Transmission.from_request(request.meta, request.arrays)
+        transmission = Transmission.from_request(request.meta, request.arrays, self._numerology)
         job_id = transmission.job_id
         if job_id in self._jobs:
             raise ConfigError(f"job_id is {job_id}, which is on its way, permitted: another one")
@@ -77,6 +85,8 @@ class SemanticSource(PduBlock):
         body = SemanticMessage(transmission.prompt, transmission.descriptors).to_bytes()
         self._jobs[job_id] = (peer, transmission)
         self._replies.put((peer, Message("accepted", echo, {})))
+        if transmission.bands is not None:
+            self.publish("analog", {"job_id": job_id, "bands": transmission.bands.to_bytes()})
         for stream_id, symbols in transmission.streams.items():
             meta = {"job_id": job_id, "stream_id": stream_id}
             self.publish("analog", meta, interleave.spread(symbols))

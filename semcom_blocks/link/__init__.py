@@ -9,6 +9,7 @@ The state table is in :mod:`semcom_blocks.link.arq`.
 
 from semcom_blocks.link.arq import (
     ArqConfig,
+    BandsHeard,
     Event,
     MessageDelivered,
     MessageFailed,
@@ -25,6 +26,7 @@ __all__ = [
     "ArqConfig",
     "ArqReceiver",
     "ArqSender",
+    "BandsHeard",
     "Event",
     "MessageDelivered",
     "MessageFailed",

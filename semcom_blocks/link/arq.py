@@ -179,6 +179,14 @@ class MessageSent:
 
 
 @dataclass(frozen=True)
+class BandsHeard:
+    """What the receiver measured last on each band of the job's frames, Es/N0 at unit power."""
+
+    job_id: int
+    band_snr_db: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class SendAck:
     """Bring ``data`` to the sender."""
 
@@ -194,4 +202,12 @@ class MessageReceived:
     message: bytes
 
 
-Event = SendPacket | MessageDelivered | MessageFailed | MessageSent | SendAck | MessageReceived
+Event = (
+    SendPacket
+    | MessageDelivered
+    | MessageFailed
+    | MessageSent
+    | BandsHeard
+    | SendAck
+    | MessageReceived
+)

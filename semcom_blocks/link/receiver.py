@@ -38,6 +38,7 @@ class ArqReceiver:
         self._partials: OrderedDict[int, _Partial] = OrderedDict()
         self._complete: OrderedDict[int, tuple[int, int]] = OrderedDict()  # (job id, count)
         self._now_s = -math.inf
+        self._band_snr_db: tuple[float, ...] = ()
         self._counters: Counter[str] = Counter()
 
     @property
@@ -65,11 +66,17 @@ class ArqReceiver:
         """(job id, packets there, packets in all) of each message of which some are missing."""
         return tuple((p.job_id, len(p.payloads), p.count) for p in self._partials.values())
 
-    def on_packet(self, data: bytes, now_s: float) -> tuple[Event, ...]:
-        """Take a packet; return the ack to send and the message, if it is whole now."""
+    def on_packet(
+        self, data: bytes, now_s: float, band_snr_db: tuple[float, ...] = ()
+    ) -> tuple[Event, ...]:
+        """Take a packet; return the ack to send and the message, if it is whole now.
+
+        ``band_snr_db``: of the bands of the packet's frame, which the ack tells the sender.
+        """
         if not math.isfinite(now_s):
             raise ConfigError(f"now_s is {now_s}, permitted: finite seconds")
         self._now_s = max(self._now_s, now_s)
+        self._band_snr_db = band_snr_db
         self._expire()
         try:
             packet = Packet.from_bytes(data)
@@ -143,5 +150,6 @@ class ArqReceiver:
             count=packet.count,
             received=received,
             attempt=packet.attempt,
+            band_snr_db=self._band_snr_db,
         )
         return SendAck(ack.to_bytes(), packet.job_id)

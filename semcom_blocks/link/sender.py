@@ -12,6 +12,7 @@ from semcom_blocks.link.arq import (
     MAX_WINDOW,
     PROBE_PACKETS,
     ArqConfig,
+    BandsHeard,
     Event,
     MessageDelivered,
     MessageFailed,
@@ -172,6 +173,8 @@ class ArqSender:
         self._take_echo(job.fragments[ack.index], ack.attempt)
 
         events: list[Event] = []
+        if ack.band_snr_db:
+            events.append(BandsHeard(job.job_id, ack.band_snr_db))
         before = job.n_missing
         for fragment in job.fragments:
             if not fragment.done and ack.received >> fragment.index & 1:

@@ -14,6 +14,10 @@ import numpy as np
 from semcom_blocks.errors import ConfigError, require_range
 from semcom_blocks.link.assembler import MAX_JOB_SYMBOLS
 from semcom_blocks.link.message import MAX_STREAMS
+from semcom_blocks.link.packets import MAX_PACKET_BYTES
+from semcom_blocks.phy.bands import BandTable
+from semcom_blocks.phy.grid import require_room
+from semcom_blocks.phy.numerology import Numerology
 
 #: Largest symbol, where the average has unit power: 60 dB above it is a mistake, not a peak.
 MAX_SYMBOL = 1e3
@@ -41,14 +45,36 @@ def _checked(stream_id: int, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     return symbols
 
 
+def _bands(
+    entries: Any, streams: Mapping[int, np.ndarray], numerology: Numerology
+) -> BandTable | None:
+    """The band table of a request, None where it asks for none."""
+    if entries is None:
+        return None
+    table = BandTable.from_list(entries).check(numerology)
+    for stream_id in streams:
+        if stream_id not in table.stream_ids:
+            raise ConfigError(f"stream {stream_id} has no band, permitted: one for each stream")
+    for stream_id in table.stream_ids:
+        if stream_id not in streams:
+            permitted = "a stream of the request"
+            raise ConfigError(f"a band is that of stream {stream_id}, permitted: {permitted}")
+    require_room(table, MAX_PACKET_BYTES, numerology)
+    return table
+
+
 @dataclass
 class Transmission:
-    """Job as requested, and its counters as the blocks report them."""
+    """Job as requested, and its counters as the blocks report them.
+
+    ``band_snr_db``: what the receiver last told of each band, empty before that.
+    """
 
     job_id: int
     prompt: str
     descriptors: tuple[tuple[int, dict[str, Any]], ...]
     streams: dict[int, np.ndarray]
+    bands: BandTable | None = None
     frames_total: int = 0
     frames_sent: int = 0
     samples_sent: int = 0
@@ -58,17 +84,22 @@ class Transmission:
     done: bool = False
     error: str | None = None
     round_trip_s: float | None = None
+    band_snr_db: list[float] = field(default_factory=list)
     _energy: float = field(default=0.0, repr=False)
     _papr_db: float = field(default=-math.inf, repr=False)
 
     @classmethod
     def from_request(
-        cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+        cls,
+        meta: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
+        numerology: Numerology | None = None,
     ) -> "Transmission":
         """Check a ``transmit`` request; raises :class:`ConfigError` naming what is wrong.
 
         A descriptor gets the length of its stream as ``n``, by which the receiver knows
-        what is missing at the end; one that claims another length is refused.
+        what is missing at the end; one that claims another length is refused.  ``bands``, if the
+        request has them, must fit into the data carriers of ``numerology`` and name every stream.
         """
         job_id = _number("job_id", meta.get("job_id"), 0xFFFF)
         prompt = meta.get("prompt")
@@ -97,7 +128,8 @@ class Transmission:
             descriptors.append((stream_id, {**descriptor, "n": length}))
         if sum(map(len, streams.values())) > MAX_JOB_SYMBOLS:
             raise ConfigError(f"streams exceed {MAX_JOB_SYMBOLS} symbols in all")
-        return cls(job_id, prompt, tuple(descriptors), streams)
+        bands = _bands(meta.get("bands"), streams, numerology or Numerology())
+        return cls(job_id, prompt, tuple(descriptors), streams, bands)
 
     def on_status(self, status: Mapping[str, Any]) -> None:
         """Take a report: of the ARQ sender, the framer, the modulator or the radio."""
@@ -107,6 +139,8 @@ class Transmission:
             self.retransmissions = int(status["retransmissions"])
             self.error = status.get("error")
             self.round_trip_s = status.get("round_trip_s")
+        if "band_snr_db" in status:
+            self.band_snr_db = list(map(float, status["band_snr_db"]))
         if "frames_total" in status:
             self.frames_total = int(status["frames_total"])
         if "frame_samples" in status:
@@ -132,4 +166,5 @@ class Transmission:
             "power": self._energy / self.samples_sent if self.samples_sent else 0.0,
             "error": self.error,
             "round_trip_s": self.round_trip_s,
+            "band_snr_db": self.band_snr_db,
         }

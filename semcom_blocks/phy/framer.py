@@ -10,6 +10,7 @@ import numpy as np
 from semcom_blocks.errors import require_range
 from semcom_blocks.phy.band_queue import BandQueue
 from semcom_blocks.phy.bands import BandTable
+from semcom_blocks.phy.grid import most_rows
 from semcom_blocks.phy.header import FrameHeader
 from semcom_blocks.phy.numerology import Numerology
 
@@ -68,8 +69,9 @@ class Framer:
 
         Raises :class:`ConfigError` if they do not fit into the data carriers.
         """
-        rows = -(-self.analog_per_frame // self._numerology.n_data)
-        self._bands[job_id] = BandQueue(table.check(self._numerology), rows)
+        num = self._numerology
+        rows = -(-self.analog_per_frame // num.n_data)
+        self._bands[job_id] = BandQueue(table.check(num), min(rows, most_rows(table, num)))
 
     def add_packet(self, job_id: int, packet: bytes) -> None:
         """Queue one prompt packet; raises :class:`ConfigError` if no header can describe it."""
@@ -92,10 +94,13 @@ class Framer:
             self._analog.append((job_id, stream_id, int(chunk_at[0]), chunk))
 
     def next_job(self) -> int | None:
-        """Job of the frame that :meth:`next_frame` would build, None where nothing is queued."""
+        """Job of the frame that :meth:`next_frame` would build, None where there is none.
+
+        Streams of a job go with its first packet or behind it.
+        """
         if self._packets:
             return self._packets[0][0]
-        if self._analog:
+        if self._analog and self._analog[0][0] in self._begun:
             return self._analog[0][0]
         begun = (n for n, queue in self._bands.items() if n in self._begun and queue.rows_left)
         return next(begun, None)
@@ -117,7 +122,8 @@ class Framer:
         return self._frame(job_id, packet, stream_id, offset, chunk)
 
     def frames(self) -> Iterator[Frame]:
-        """Build frames until nothing is queued."""
+        """Build frames until nothing is queued, of jobs without packets too."""
+        self._begun.update(self._bands, (entry[0] for entry in self._analog))
         while self.next_job() is not None:
             yield self.next_frame()
 

@@ -17,7 +17,7 @@ from math import ceil
 
 import numpy as np
 
-from semcom_blocks.errors import ConfigError
+from semcom_blocks.errors import ConfigError, require_range
 from semcom_blocks.phy import coding, qam
 from semcom_blocks.phy.band_geometry import (
     BandGeometry,
@@ -26,6 +26,7 @@ from semcom_blocks.phy.band_geometry import (
     table_cells,
     used_cells,
 )
+from semcom_blocks.phy.bands import BandTable
 from semcom_blocks.phy.geometry import Geometry, frame_geometry, pilot_values
 from semcom_blocks.phy.header import (
     FrameHeader,
@@ -243,6 +244,27 @@ def build_grid(layout: FrameLayout, digital: bytes, analog: np.ndarray) -> np.nd
     cells *= whitening(layout.n_cells)
     grid.reshape(-1)[layout.geometry.payload_cells] = cells
     return grid
+
+
+def most_rows(table: BandTable, numerology: Numerology) -> int:
+    """OFDM symbols that the bands of a frame may last, beside header, table and block pilots."""
+    room = MAX_FRAME_SAMPLES - preamble_len(numerology)
+    symbols = room // numerology.symbol_len
+    n_data_symbols = symbols
+    while (found := Geometry(numerology, n_data_symbols).n_symbols) > symbols:
+        n_data_symbols -= min(found - symbols, n_data_symbols)
+    chunks = ((0, 0),) * len(table.stream_ids)
+    bits = table.bands[0].bits_per_symbol
+    header = FrameHeader(0, 0, bits_per_symbol=bits, bands=table, band_chunks=chunks)
+    return n_data_symbols - coded_symbols(len(header.table_bytes()), numerology)
+
+
+def require_room(table: BandTable, packet_bytes: int, numerology: Numerology) -> None:
+    """Refuse a prompt's band too narrow for a packet in a frame: :class:`ConfigError`."""
+    band, rows = table.bands[0], most_rows(table, numerology)
+    symbols = packet_symbols(packet_bytes, band.bits_per_symbol)
+    least = ceil(symbols / rows) if rows > 0 else numerology.n_data + 1
+    require_range("carriers of the prompt's band", band.carriers, least, numerology.n_data)
 
 
 def packet_symbols(n_bytes: int, bits_per_symbol: int) -> int:

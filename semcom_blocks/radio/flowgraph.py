@@ -21,6 +21,7 @@ from semcom_blocks.gr.radio_monitor import RadioMonitor
 from semcom_blocks.gr.semantic_sink import SemanticSink
 from semcom_blocks.gr.semantic_source import SemanticSource
 from semcom_blocks.gr.software_channel import SoftwareChannelBlock
+from semcom_blocks.phy.estimators import FALLBACK, REMOTE
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.radio.interface import Radio, open_radio
 from semcom_blocks.radio.job import RadioJob
@@ -64,7 +65,7 @@ def transmitter(job: RadioJob) -> Flowgraph:
     link, ends = job.link, open_radio(job)
     num = _numerology(job, ends)
     top = Flowgraph("semcom transmitter")
-    source = SemanticSource(job.endpoints.source)
+    source = SemanticSource(job.endpoints.source, numerology=num)
     arq = PromptArqSender(config=link.arq_config(), session=link.session)
     pilots = PilotInserter(num, link.analog_per_frame)
     modulator = OfdmModulator(num, job.level.power, job.level.papr_limit_db)
@@ -73,13 +74,16 @@ def transmitter(job: RadioJob) -> Flowgraph:
     top.message(source, "analog", pilots, "payload")
     top.message(arq, "packets", pilots, "payload")
     top.message(pilots, "grid", modulator, "grid")
+    top.message(modulator, "status", pilots, "sent")
     for block in (arq, pilots, modulator, radio):
         top.message(block, "status", source, "status")
     if link.feedback == "zmq":
         feedback = FeedbackSource(job.endpoints.feedback)
         top.message(feedback, "ack", arq, "ack")
     elif link.feedback == "air":
-        add_ack_receiver(top, ends.source(), arq, num, job.estimator, job.equalizer)
+        # Acknowledgements are short and robust: they do not ask the model service.
+        local = FALLBACK if job.estimator == REMOTE else job.estimator
+        add_ack_receiver(top, ends.source(), arq, num, local, job.equalizer)
     if job.channel is None:
         stream = modulator
     else:
@@ -99,7 +103,7 @@ def receiver(job: RadioJob) -> Flowgraph:
     top = Flowgraph("semcom receiver")
     sync = FrameSyncBlock(num)
     demodulator = OfdmDemodulator(num)
-    estimator = ChannelEstimator(num, job.estimator)
+    estimator = ChannelEstimator(num, job.estimator, job.endpoints.host, job.estimator_deadline_s)
     equalizer = Equalizer(num, job.equalizer)
     arq = PromptArqReceiver()
     sink = SemanticSink(job.endpoints.sink, num, link.idle_timeout_s)

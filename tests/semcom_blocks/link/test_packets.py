@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Packets, acks and fragments as bytes; no damage passes."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from semcom_blocks.crc import crc32
 from semcom_blocks.errors import ConfigError, LinkError
 from semcom_blocks.link import fragment
 from semcom_blocks.link.packets import (
+    MAX_ACK_BANDS,
     MAX_ACK_BYTES,
     MAX_PACKET_BYTES,
     MAX_PACKETS,
@@ -47,9 +50,12 @@ def test_packet_round_trip(common, payload):
 @given(fields(), st.data())
 def test_ack_round_trip(common, data):
     received = data.draw(st.integers(0, 2 ** common["count"] - 1))
-    ack = Ack(received=received, **common)
+    told = data.draw(st.lists(st.integers(0, 255), max_size=MAX_ACK_BANDS))
+    snr_db = tuple(-16.0 + step / 4 for step in told)
+    ack = Ack(received=received, band_snr_db=snr_db, **common)
     encoded = ack.to_bytes()
-    assert len(encoded) <= MAX_ACK_BYTES == 80
+    assert len(encoded) <= MAX_ACK_BYTES == 98
+    assert ack.band_snr_db == snr_db
     assert Ack.from_bytes(encoded) == ack
     assert ack.complete == (received == 2 ** common["count"] - 1)
     with pytest.raises(CorruptPacket):
@@ -115,6 +121,25 @@ def test_bitmap_must_fit_the_count():
         Ack.from_bytes(reseal(ACK.to_bytes(), 9, b"\x00\x11"))  # too short
     with pytest.raises(CorruptPacket):
         Ack.from_bytes(reseal(ACK.to_bytes(), 13, b"\xff"))  # bits beyond the count
+
+
+def test_an_ack_tells_the_snr_of_bands_to_a_quarter_of_a_decibel():
+    """An ack without them is as it always was."""
+    told = replace(ACK, band_snr_db=(7.1, -3.9, 60.0, -60.0, float("inf")))
+    assert told.band_snr_db == (7.0, -4.0, 47.75, -16.0, 47.75)
+    assert Ack.from_bytes(told.to_bytes()) == told
+    assert len(told.to_bytes()) == len(ACK.to_bytes()) + 1 + 5
+    with pytest.raises(ConfigError, match="nan"):
+        replace(ACK, band_snr_db=(float("nan"),))
+    with pytest.raises(ConfigError, match="bands is 18, permitted: 0 to 17"):
+        replace(ACK, band_snr_db=(1.0,) * 18)
+
+
+@pytest.mark.parametrize("tail", [b"\0", b"\1", b"\1ab", b"\3ab", b"\x12" + bytes(18)])
+def test_what_is_behind_a_bitmap_must_fit(tail):
+    body = ACK.to_bytes()[:-4] + tail
+    with pytest.raises(CorruptPacket):
+        Ack.from_bytes(body + crc32(body).to_bytes(4, "big"))
 
 
 def test_fields_out_of_range_are_named():

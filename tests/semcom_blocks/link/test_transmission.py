@@ -148,6 +148,7 @@ class TestReport:
             "power": 0.0,
             "error": None,
             "round_trip_s": None,
+            "band_snr_db": [],
         }
         assert not job.done
 
