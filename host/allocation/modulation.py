@@ -25,6 +25,7 @@ from semcom_blocks.errors import ConfigError
 Array = NDArray[np.float64]
 
 MAX_COMBINATIONS = 20_000  # orders to the power of conditions
+PACE = 2.0  # expected sends that the longest stream is given where that is the prompt
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,14 @@ def _best(
             float(c.snr_of_order(m, rate))
             for c, m, rate in zip(conditions, combination, ber, strict=True)
         ]
-        ranked.append((max(delay_s, prompt.least_delay_s), sum(snr), delay_s, snr, combination))
+        # A prompt that takes longer than the conditions is given a retransmission.
+        longer = delay_s <= prompt.least_delay_s
+        pace_s = PACE * prompt.least_delay_s if longer else delay_s
+        ranked.append((pace_s, sum(snr), snr, combination))
     ranked.sort(key=lambda item: item[:2])
     best = np.full((len(conditions), full.shape[1]), -1, np.int64)
-    for _, _, delay_s, snr, combination in ranked:
-        total = prompt.snr_for(delay_s) / full[0]
+    for pace_s, _, snr, combination in ranked:
+        total = prompt.snr_for(pace_s) / full[0]
         for value, most in zip(snr, full[1:], strict=False):
             total = total + value / most
         better = (total <= 1) & (best[0] < 0)

@@ -7,7 +7,12 @@ import argparse
 
 from host.cli.models import add_models, run
 
-BENCHES = {"air": "host.bench.air", "link": "host.bench.link", "phy": "host.bench.phy"}
+BENCHES = {
+    "air": "host.bench.air",
+    "allocation": "host.bench.allocation",
+    "link": "host.bench.link",
+    "phy": "host.bench.phy",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
