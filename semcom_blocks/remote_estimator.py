@@ -53,7 +53,7 @@ def question(
 
 
 def read_question(message: Message) -> tuple[KnownCells, KnownCells, Numerology]:
-    """What :func:`question` packed; :class:`WireError` or :class:`ConfigError` names what is odd."""
+    """What :func:`question` packed; a :class:`WireError` or :class:`ConfigError` if it is odd."""
     values = message.value("numerology", dict)
     if not all(isinstance(key, str) for key in values):
         raise WireError("estimate: numerology has a key that is not text")

@@ -17,6 +17,7 @@ from semcom_blocks.link.arq import ArqConfig as ArqDefaults
 from semcom_blocks.phy.framer import DEFAULT_ANALOG_PER_FRAME
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.recording.writer import DEFAULT_LIMIT_BYTES
+from semcom_blocks.remote_estimator import DEADLINE_S, DEADLINES_S
 
 RADIO_SIM = "sim"
 RADIO_FILE_PREFIX = "file:"
@@ -115,7 +116,9 @@ class RadioConfig(Frozen):
     # The receiver's radio where one command drives both; absent means the same as spec.
     rx_spec: str | None = Field(None, description=RADIO_SPECS)
     sample_rate_hz: float = Field(1e6, ge=1e4, le=100e6)
-    estimator: Literal["ls", "linear", "spline", "dft", "lmmse"] = "lmmse"
+    # "cgan" asks the model service, and is "lmmse" for frames that it does not answer in time.
+    estimator: Literal["ls", "linear", "spline", "dft", "lmmse", "cgan"] = "lmmse"
+    estimator_deadline_s: float = Field(DEADLINE_S, ge=DEADLINES_S[0], le=DEADLINES_S[1])
     equalizer: Literal["mmse", "zf"] = "mmse"
     # The rest is for a Pluto or a USRP, and explained in semcom_blocks.radio.job.FrontEnd.
     center_freq_hz: float = Field(2.45e9, ge=1e6, le=10e9)

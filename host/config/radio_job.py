@@ -109,13 +109,19 @@ def _channel(run: RunConfig, role: Literal["tx", "rx"]) -> dict[str, Any] | None
 
 
 def radio_job(
-    run: RunConfig, role: Literal["tx", "rx"], *, repeatable: bool = False
+    run: RunConfig,
+    role: Literal["tx", "rx"],
+    *,
+    repeatable: bool = False,
+    host_endpoint: str | None = None,
 ) -> dict[str, Any]:
     """The dictionary for ``python3 -m semcom_blocks.radio ROLE --config FILE.json``.
 
     ``repeatable``: take the ARQ's session number from the seed, so that two runs send
     the same packets. Only for a receiver that starts with the sender: one that runs on
     would take the second run for the first's echo.
+
+    ``host_endpoint``: of the model service, where it is not on the run's own port.
 
     ``channel`` lies between a process's transmitter and the simulated air; ``None`` before a
     real radio, with model ``none``, and at a receiver that sends nothing back through the air.
@@ -137,8 +143,10 @@ def radio_job(
             "samples": endpoints.samples,
             "feedback": endpoints.feedback,
             "return_samples": endpoints.return_samples,
+            "host": host_endpoint or f"tcp://127.0.0.1:{run.network.host_port}",
         },
         "estimator": run.radio.estimator,
+        "estimator_deadline_s": run.radio.estimator_deadline_s,
         "equalizer": run.radio.equalizer,
         "allow_remote": run.network.bind != NetworkConfig().bind,
     }

@@ -32,10 +32,11 @@ def start_radio(
     *,
     repeatable: bool = False,
     watched: bool = True,
+    host_endpoint: str | None = None,
 ) -> Child:
     """The radio process of one side, its configuration as a JSON file in ``work_dir``."""
     python = radio_python()
-    job = radio_job(run, role, repeatable=repeatable)
+    job = radio_job(run, role, repeatable=repeatable, host_endpoint=host_endpoint)
     config = work_dir / f"radio-{role}.json"
     config.write_text(json.dumps(job, allow_nan=False), encoding="utf-8")
     argv = [python, "-m", "semcom_blocks.radio", role, "--config", str(config)]

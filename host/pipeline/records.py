@@ -183,6 +183,9 @@ class FrameLog:
     # Where the receiver's window of the first long symbol begins in the stream.
     timing_sample: list[int] = field(default_factory=list)
     channel: np.ndarray | None = None
+    # Frames by the estimator of their channel, and the counters of one that asks the service.
+    estimators: dict[str, int] = field(default_factory=dict)
+    estimator_counters: dict[str, int] = field(default_factory=dict)
     bad_headers: int = 0
 
     def add(self, message: Message) -> None:
@@ -200,6 +203,11 @@ class FrameLog:
         self.seq.append(seq if isinstance(seq, int) else -1)
         timing = message.meta.get("timing_sample")
         self.timing_sample.append(timing if isinstance(timing, int) else -1)
+        estimator, counters = (message.meta.get(k) for k in ("estimator", "estimator_counters"))
+        if isinstance(estimator, str):
+            self.estimators[estimator] = self.estimators.get(estimator, 0) + 1
+        if isinstance(counters, dict):
+            self.estimator_counters = {k: n for k, n in counters.items() if isinstance(n, int)}
         channel = message.arrays.get("channel")
         if channel is not None and channel.dtype == np.complex64 and channel.ndim == 1:
             self.channel = channel

@@ -24,6 +24,8 @@ from host.pipeline.viewer import show_picture
 from host.pipeline.virtual_air import start_air
 from host.service.__main__ import default_threads
 from host.supervise import Child, Supervisor, free_ports
+from semcom_blocks.phy.estimators import REMOTE
+from semcom_blocks.wire import Message
 
 # Whoever waits for a recording waits for its metadata, even on a machine with other work.
 RECORDED_GRACE_S = 20.0
@@ -51,7 +53,7 @@ class Session:
         self.run = run
         self.source: SourcePort | None = None
         self.sink: SinkPort | None = None
-        self._host_endpoint = host_endpoint
+        self._host_endpoint = self._serving = host_endpoint
         self._threads = threads or default_threads()
         self._stack = contextlib.ExitStack()
         self._log_dir = log_dir
@@ -115,7 +117,17 @@ class Session:
             endpoint = f"tcp://127.0.0.1:{free_ports(1)[0]}"
             start_host(self.crew, endpoint, self._threads, self.run.models)
         self.host = HostClient(self._context, endpoint, self.alive)
+        self._serving = endpoint
         return self.host
+
+    def _load_estimator(self) -> None:
+        """Have the service load what the receiver will ask of it, before anything is on the air.
+
+        Raises the named error of weights that are missing or damaged.
+        """
+        if self.run.radio.estimator == REMOTE:
+            self.host.ping(READY_TIMEOUT_S)
+            self.host.request(Message("estimator"), "estimator")
 
     def open_sender(self, spawn: bool = True, repeatable: bool = False) -> SourcePort:
         """Start the sending radio (or expect it to run) and connect to its source."""
@@ -127,6 +139,7 @@ class Session:
     def open_receiver(self, spawn: bool = True) -> SinkPort:
         """Start the receiving radio (or expect it to run) and connect to its sink."""
         self.sink = SinkPort(self._context, Endpoints.of(self.run.network, "rx").sink)
+        self._load_estimator()
         if spawn:
             self._receiver = self._start("rx", self.sink)
         return self.sink
@@ -136,11 +149,25 @@ class Session:
     ) -> Child | None:
         """Start a radio; one with a device that may be lost gets a keeper."""
         if not self.run.radio.is_hardware:
-            return start_radio(self.crew, role, self.run, self.work_dir, repeatable=repeatable)
+            return start_radio(
+                self.crew,
+                role,
+                self.run,
+                self.work_dir,
+                repeatable=repeatable,
+                host_endpoint=self._serving,
+            )
 
         def start() -> Child:
             # Two runs of a process must not send under the same session: see radio_job.
-            return start_radio(self.crew, role, self.run, self.work_dir, watched=False)
+            return start_radio(
+                self.crew,
+                role,
+                self.run,
+                self.work_dir,
+                watched=False,
+                host_endpoint=self._serving,
+            )
 
         self.keepers[role] = Keeper(self.crew, port, start)
         return None

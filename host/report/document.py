@@ -106,6 +106,8 @@ def _link(outcome: Outcome) -> dict[str, Any]:
         "frames_received": received.frames_received if received else len(frames) or None,
         "frames_expected": received.frames_expected if received else None,
         "headers_bad": frames.bad_headers,
+        "estimators": frames.estimators,
+        "estimator_counters": frames.estimator_counters,
         "evm_db": frames.mean_evm_db(),
         "papr_db": sent.papr_db if sent else None,
         "transmit_power": sent.power if sent else None,

@@ -45,6 +45,7 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     found.append(("SRO", _pair(link["sro_ppm_set"], link["sro_ppm_est"], 2, " ppm")))
     found.append(("frames", _frames(link)))
     found.append(("devices", _devices(link.get("devices") or {})))
+    found.append(("channel estimates", _estimates(link)))
     found.append(("EVM", figure(link["evm_db"], 1, " dB")))
     found.append(("PAPR", figure(link["papr_db"], 1, " dB")))
     found.append(("PSNR", _psnr(quality)))
@@ -55,6 +56,16 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     spent = ", ".join(f"{name} {timing[name]:.1f}" for name in stages)
     found.append(("time", f"{spent}; {timing['total']:.1f} s in all"))
     return [(label, value) for label, value in found if value != "—"]
+
+
+def _estimates(link: dict[str, Any]) -> str:
+    """Frames by estimator, where one of them asks the model service."""
+    counters = link.get("estimator_counters")
+    if not counters:
+        return "—"
+    frames = ", ".join(f"{count} {name}" for name, count in link["estimators"].items())
+    asked = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counters.items())
+    return f"{frames} ({asked})"
 
 
 def make_table(report: dict[str, Any]) -> Table:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import zmq
 
+from host.service.estimation import EstimateHandlers
 from host.service.handlers import Handlers
 from host.service.worker import Job, Worker, error_message
 from host.versions import package_versions
@@ -28,10 +29,17 @@ class Server:
     """Serves on one endpoint until :meth:`stop`.
 
     ``answered``, ``failed`` and ``refused`` count replies, requests answered with an
-    error, and messages that were no messages.
+    error, and messages that were no messages.  ``estimates`` has a worker of its own.
     """
 
-    def __init__(self, endpoint: str, handlers: Handlers, *, allow_remote: bool = False) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        handlers: Handlers,
+        *,
+        estimates: EstimateHandlers | None = None,
+        allow_remote: bool = False,
+    ) -> None:
         self._context = zmq.Context()
         self._stopping = False
         self._versions = package_versions()
@@ -46,6 +54,9 @@ class Server:
             self._context.destroy(linger=0)
             raise
         self._worker = Worker(self._context, WAKE_ENDPOINT, handlers)
+        estimates = estimates or EstimateHandlers()
+        self._quick = Worker(self._context, WAKE_ENDPOINT, estimates, "estimates")
+        self._by_kind = dict.fromkeys(estimates.kinds, self._quick)
 
     @property
     def endpoint(self) -> str:
@@ -56,7 +67,7 @@ class Server:
         """What happened so far, by kind."""
         return {
             "answered": self.answered,
-            "failed": self._worker.failed,
+            "failed": self._worker.failed + self._quick.failed,
             "refused": self._router.refused,
             "dropped": self._router.dropped,
         }
@@ -68,6 +79,7 @@ class Server:
     def serve(self, prepare: Callable[[], None] = lambda: None) -> None:
         """Answer until stopped; ``prepare`` runs first, in the worker thread."""
         self._worker.start(prepare)
+        self._quick.start(lambda: None)
         poller = zmq.Poller()
         poller.register(self._router.socket, zmq.POLLIN)
         poller.register(self._wake, zmq.POLLIN)
@@ -94,18 +106,19 @@ class Server:
                 "counters": self.counters(),
             }
             self._reply(identity, Message("pong", {**meta, **_identifier(request)}))
-        elif not self._worker.submit(Job(identity, request)):
+        elif not self._by_kind.get(request.kind, self._worker).submit(Job(identity, request)):
             busy = error_message(PeerError("host service is busy, try again"))
             busy.meta.update(_identifier(request))
             self._reply(identity, busy)
 
     def _send_answers(self) -> None:
-        while True:
-            try:
-                identity, answer = self._worker.answers.get_nowait()
-            except queue.Empty:
-                return
-            self._reply(identity, answer)
+        for worker in (self._quick, self._worker):
+            while True:
+                try:
+                    identity, answer = worker.answers.get_nowait()
+                except queue.Empty:
+                    break
+                self._reply(identity, answer)
 
     def _reply(self, identity: bytes, answer: Message) -> None:
         try:

@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
         numerology = NUMEROLOGIES[int(rng.choice(len(shares), p=shares / shares.sum()))][1]
         # The longer the transform, the fewer frames: every step costs about the same.
-        count = max(1, args.batch * 64 // numerology.fft_size)
+        count = max(1, args.batch * 64**2 // numerology.fft_size**2)
         return step_loss(module, draw(numerology, count, rng), args.adversarial)
 
     def validate(module: nn.Module) -> dict[str, float]:
@@ -120,14 +120,15 @@ def step_loss(
     import torch.nn.functional as F
 
     from host.train.channel_draws import least_error
-    from models.channel.observed import carrier_values, delay_image, images
+    from models.channel.observed import images
 
-    observed, num = drawn.observed, drawn.observed.numerology
+    observed = drawn.observed
     generator = module["generator"] if adversarial else module
     seen = images(observed)
     sigma = observed.sigma[:, None]
     wanted = torch.from_numpy(((drawn.true - observed.start) / sigma).astype("complex64"))
-    given = carrier_values(generator(seen), num)
+    wanted = wanted * seen.turn.conj()
+    given = generator(seen)
     least = torch.from_numpy((least_error(drawn) / sigma[:, 0] ** 2).astype("float32"))
     ratio = (given - wanted).abs().square().mean(1) / least
     # Beyond LARGEST_RATIO by its logarithm alone: one odd draw must not rule a batch.
@@ -136,11 +137,10 @@ def step_loss(
     if not adversarial:
         return distance, {}
     critic = module["critic"]
-    false, true = delay_image(given, num), delay_image(wanted, num)
-    real = critic(seen, true)
-    judged = F.softplus(critic(seen, false.detach()) - real).mean()
+    real = critic(seen, wanted)
+    judged = F.softplus(critic(seen, given.detach()) - real).mean()
     critic.requires_grad_(False)
-    fooled = F.softplus(real.detach() - critic(seen, false)).mean()
+    fooled = F.softplus(real.detach() - critic(seen, given)).mean()
     critic.requires_grad_(True)
     parts = {"ratio": distance, "critic": judged, "adversarial": fooled}
     total = distance + judged + adversarial * fooled

@@ -31,13 +31,13 @@ from semcom_blocks.phy.preamble import LONG_SYMBOLS, preamble_len
 SNR_DB = (-5.0, 30.0)
 #: Share of a batch's draws, and numerology. Known covariances are kept for eight of them.
 NUMEROLOGIES = (
-    (0.55, Numerology()),
+    (0.60, Numerology()),
     (0.08, Numerology(64, 16, 48, 8)),
     (0.06, Numerology(64, 8, 36, 4)),
     (0.06, Numerology(64, 32, 60, 10)),
     (0.05, Numerology(64, 16, 16, 4)),
     (0.10, Numerology(128, 32, 104, 8)),
-    (0.10, Numerology(256, 64, 200, 10)),
+    (0.05, Numerology(256, 64, 200, 10)),
 )
 #: Shares of profiles: exponential a sample apart (as the software channel), one path, many paths.
 KINDS = (0.42, 0.16, 0.42)

@@ -11,24 +11,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.channel.observed import CONDITION_CHANNELS, Images, planes
+from models.channel.observed import CONDITION_CHANNELS, Images, correlator, planes
 
 WIDTHS = (32, 64, 64)
 
 
 class Discriminator(nn.Module):
-    """Logits (B,1,N/8) of a residual complex64 (B,N), given the images."""
+    """Logits (B,1,D/8) of a residual complex64 (B,n), given the images."""
 
     def __init__(self) -> None:
         super().__init__()
         sizes = zip((CONDITION_CHANNELS + 2, *WIDTHS), (*WIDTHS, 1), (5, 5, 5, 3), strict=True)
         self.layers = nn.ModuleList(
-            nn.Conv1d(a, b, k, 2 if b > 1 else 1, k // 2, padding_mode="circular")
-            for a, b, k in sizes
+            nn.Conv1d(a, b, k, 2 if b > 1 else 1, k // 2) for a, b, k in sizes
         )
 
     def forward(self, images: Images, residual: Tensor) -> Tensor:
-        x = torch.cat((images.condition, planes(residual)), dim=1)
+        plain, _ = correlator(images.numerology)
+        x = torch.cat((images.condition, planes(residual @ plain)), dim=1)
         for layer in self.layers[:-1]:
             x = F.relu(layer(x))
         return self.layers[-1](x).float()

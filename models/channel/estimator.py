@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from models.channel.generator import Generator, GeneratorConfig
-from models.channel.observed import Observed, carrier_values, images
+from models.channel.observed import Observed, images
 from models.generation.loading import load_network
 from models.weights_io import WEIGHTS_DIR
 from semcom_blocks.errors import ModelError
@@ -52,9 +52,8 @@ class ChannelEstimator:
         ``freedom`` (B,): degrees of freedom of ``noise_var``, known cells less carriers.
         Raises :class:`ModelError` where the network gives what is not finite.
         """
-        residual = self.network(images(observed))
-        values = carrier_values(residual, observed.numerology).numpy()
-        change = values * observed.sigma[:, None]
+        seen = images(observed)
+        change = (self.network(seen) * seen.turn).numpy() * observed.sigma[:, None]
         if not np.isfinite(change).all():
             raise ModelError(f"{self.name}: estimate is not finite")
         share = consistent_share(observed, change, freedom)

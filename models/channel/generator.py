@@ -3,38 +3,41 @@
 
 ::
 
-    condition (B,11,N) ──┬─ conv ↓2 ─┬─ conv ↓2 ─┬─ conv ↓2 ─┐
+    condition (B,15,D) ──┬─ conv ↓2 ─┬─ conv ↓2 ─┬─ conv ↓2 ─┐
                          │           │           └─ deconv ↑2 (+ skip) ─┐
                          │           └──────────── deconv ↑2 (+ skip) ──┘
-                         └─ output layer: deconv ↑2 (+ skip), conv, conv ─ 5 maps over the delay
+                         └─ output layer: deconv ↑2 (+ skip), conv, conv ─ power p over the delay
+                                                                               │
+                               residual = R (R + E)⁻¹ H_ls − H_lmmse,  R = Σ_d p_d s_d s_dᴴ
 
-The maps are three gates and a complex remainder c, of which at each delay is made
-
-    residual = a · innovation + w · weighted innovation − b · start (limited to 8 σ) + c
-
-so that the network decides what is signal and what is noise, and large values pass unquantised.
-All convolutions are circular, as delays are, and of any length that 8 divides: one set of weights
-serves every numerology.
+The network paints the power-delay profile of this very frame and the last layer is the Wiener
+filter of that profile, with E the error variances of LS on each carrier: so the network decides
+what is signal and what is noise, and the filter does, exactly, what follows for the carriers.
+All convolutions take any length that 8 divides: one set of weights serves every numerology.
 
 Source: three convolutions down, two deconvolutions up, an output layer and LeakyReLU as in
 F. Jiang et al., "Large AI model empowered multimodal semantic communications", IEEE Commun. Mag.
 63, 2025, section III-D; conditional GAN for channels as in Y. Dong, H. Wang, Y.-D. Yao, IEEE
-Commun. Lett. 25, 2021. The skips and the gates are ours.
+Commun. Lett. 25, 2021; a filter whose covariance a network finds as in D. Neumann, T. Wiese,
+W. Utschick, "Learning the MMSE channel estimator", IEEE Trans. Signal Process. 66, 2018.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.channel.observed import CONDITION_CHANNELS, LIMIT, Images
+from models.channel.observed import CONDITION_CHANNELS, Images, grid
 from semcom_blocks.errors import require_range
+from semcom_blocks.phy.numerology import Numerology
 
 SLOPE = 0.2  # of LeakyReLU
-SHORTEST = 16  # values over the delay; FFT sizes of the testbed are multiples of 64
+LOG_POWERS = (-14.0, 14.0)  # of a delay, in σ²: beyond, nothing changes any more
 
 
 @dataclass(frozen=True)
@@ -51,26 +54,30 @@ class GeneratorConfig:
 
 
 class Generator(nn.Module):
-    """Images → residual on the start, complex64 (B,N) over the delay, in σ."""
+    """Images → residual on the start, complex64 (B,n), in σ and without the mean delay."""
 
     def __init__(self, config: GeneratorConfig | None = None) -> None:
         super().__init__()
         self.config = c = config or GeneratorConfig()
         first, second, third = c.down
         self.down = nn.ModuleList(
-            nn.Conv1d(a, b, k, stride=2, padding=k // 2, padding_mode="circular")
+            nn.Conv1d(a, b, k, stride=2, padding=k // 2)
             for a, b, k in ((CONDITION_CHANNELS, first, 7), (first, second, 5), (second, third, 5))
         )
-        self.up = nn.ModuleList((_Deconvolution(third, second), _Deconvolution(2 * second, first)))
-        self.full = _Deconvolution(2 * first, c.out)
-        given = c.out + CONDITION_CHANNELS
-        self.mix = nn.Conv1d(given, c.out, 5, padding=2, padding_mode="circular")
-        self.leave = nn.Conv1d(c.out, 5, 5, padding=2, padding_mode="circular")
-        with torch.no_grad():
-            self.leave.weight.mul_(0.1)
+        self.up = nn.ModuleList(
+            nn.ConvTranspose1d(a, b, 4, stride=2, padding=1)
+            for a, b in ((third, second), (2 * second, first))
+        )
+        self.full = nn.ConvTranspose1d(2 * first, c.out, 4, stride=2, padding=1)
+        self.mix = nn.Conv1d(c.out + CONDITION_CHANNELS, c.out, 5, padding=2)
+        self.leave = nn.Conv1d(c.out, 1, 5, padding=2)
 
     def forward(self, images: Images) -> Tensor:
-        """Complex64 (B,N)."""
+        """Complex64 (B,n)."""
+        return (wiener(self.profile(images), images) - images.start).to(torch.complex64)
+
+    def profile(self, images: Images) -> Tensor:
+        """Powers over the delay, float32 (B,D), in σ²."""
         x, skips = images.condition, []
         for layer in self.down:
             x = F.leaky_relu(layer(x), SLOPE)
@@ -79,19 +86,28 @@ class Generator(nn.Module):
             x = torch.cat((F.leaky_relu(layer(x), SLOPE), skip), dim=1)
         x = F.leaky_relu(self.full(x), SLOPE)
         x = F.leaky_relu(self.mix(torch.cat((x, images.condition), dim=1)), SLOPE)
-        innovation, weighted, less, real, imag = self.leave(x).float().unbind(1)
-        held = images.start * (LIMIT / images.start.abs().clamp_min(LIMIT))
-        gated = innovation * images.innovation + weighted * images.weighted
-        # Away from the start at rest, so that what is strong stays until it is known better.
-        return gated - torch.sigmoid(less - 3) * held + torch.complex(real, imag)
+        return self.leave(x).float()[:, 0].clamp(*LOG_POWERS).exp()
 
 
-class _Deconvolution(nn.Module):
-    """Circular transposed convolution that doubles the length, (B,a,n) → (B,b,2n)."""
+def wiener(profile: Tensor, images: Images) -> Tensor:
+    """H_ls − E (R + E)⁻¹ H_ls, complex128 (B,n), for powers over the delay (B,D).
 
-    def __init__(self, given: int, width: int) -> None:
-        super().__init__()
-        self.layer = nn.ConvTranspose1d(given, width, 4, stride=2, padding=3)
+    R is Toeplitz but for the unused carrier: R[k,l] = r(k − l), r the transform of the profile.
+    """
+    transform, index = _lags(images.numerology)
+    lags = profile.double().to(torch.complex128) @ transform
+    covariance = lags[:, index]
+    error = images.error.double()
+    ls = images.ls.to(torch.complex128)
+    noisy = covariance + torch.diag_embed(error).to(torch.complex128)
+    return ls - error * torch.linalg.solve(noisy, ls)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layer(F.pad(x, (1, 1), mode="circular"))
+
+@lru_cache(maxsize=16)
+def _lags(numerology: Numerology) -> tuple[Tensor, Tensor]:
+    """exp(−j 2π m d / N), complex128 (D,lags), and the lag k − l of each entry, int64 (n,n)."""
+    k = numerology.carriers
+    apart = k[:, None] - k[None, :]
+    lags = np.arange(apart.min(), apart.max() + 1)
+    turn = -2j * np.pi * np.outer(grid(numerology), lags) / numerology.fft_size
+    return torch.from_numpy(np.exp(turn)), torch.from_numpy(apart - apart.min())

@@ -2,8 +2,9 @@
 """What an estimator sees of frames, as two-channel images over the delay.
 
 The pilots that a frame's known cells make, divided by what was sent, are one value for each
-carrier, the LS estimate. Its Fourier transform is an image over the delay, in samples, in which
-noise is white and a path is a peak, whatever the numerology: that is where the networks look.
+carrier, the LS estimate. Correlated with paths of every delay, half a sample apart, it is an image
+in which noise is level and a path is a peak, whatever the numerology: that is where the networks
+look. Delays count from the mean delay, so that a single path stands on the grid.
 
 Everything is in units of the standard deviation of the LS error, σ = sqrt(mean noise/weight), so
 that noise has the same height at every SNR and for every frame length.
@@ -12,17 +13,44 @@ that noise has the same height at every SNR and for every frame length.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from semcom_blocks.errors import ConfigError
 from semcom_blocks.phy import estimators
 from semcom_blocks.phy.acquire import backoff
 from semcom_blocks.phy.numerology import Numerology
 
-CONDITION_CHANNELS = 11
-LIMIT = 8.0  # a gate moves the start by this many standard deviations at the most
+STEP = 0.5  # of the grid, in samples; the band resolves about 1.2
+MARGIN = 4  # samples beyond a prefix on either side of the mean delay
+CONDITION_CHANNELS = 15
+#: One frame's filter takes time with their cube: 10 ms are over beyond.
+MAX_CARRIERS = 256
+
+
+@lru_cache(maxsize=16)
+def grid(numerology: Numerology) -> np.ndarray:
+    """Delays of the images in samples, float (D,), D a multiple of 16 and 0 in the middle."""
+    if numerology.n_used > MAX_CARRIERS:
+        raise ConfigError(f"cgan: n_used is {numerology.n_used}, permitted: up to {MAX_CARRIERS}")
+    half = 8 * -(-int((numerology.cp_len + MARGIN) / STEP) // 8)
+    half = min(half, int(numerology.fft_size / STEP) // 2)  # beyond, delays repeat
+    return STEP * np.arange(-half, half)
+
+
+@lru_cache(maxsize=16)
+def correlator(numerology: Numerology) -> tuple[Tensor, Tensor]:
+    """exp(j 2π k d / N) / sqrt(n), complex64 (n,D), plain and with a Hann window over the band."""
+    k = numerology.carriers
+    turn = np.outer(k, grid(numerology)) / numerology.fft_size
+    plain = np.exp(2j * np.pi * turn) / np.sqrt(len(k))
+    taper = np.cos(np.pi * k / (numerology.n_used + 4)) ** 2
+    taper *= np.sqrt(len(k) / np.sum(taper**2))
+    both = np.stack((plain, plain * taper[:, None])).astype(np.complex64)
+    return tuple(torch.from_numpy(both))
 
 
 @dataclass(frozen=True)
@@ -51,57 +79,64 @@ class Observed:
         """Standard deviation of the LS error, float (B,)."""
         return np.sqrt(np.mean(self.noise_var[:, None] / self.weight, axis=1))
 
+    def mean_delay(self) -> np.ndarray:
+        """Samples after the window's begin, float (B,): the common slope over the carriers."""
+        half = self.numerology.n_used // 2
+        sides = self.start[:, :half], self.start[:, half:]
+        lag = sum(np.sum(np.conj(x[:, :-1]) * x[:, 1:], axis=1) for x in sides)
+        return -np.angle(lag) * self.numerology.fft_size / (2 * np.pi)
 
-def delay_image(carriers: Tensor, numerology: Numerology) -> Tensor:
-    """Values of the used carriers, complex64 (B,n) → over the delay, complex64 (B,N); unitary."""
-    places = torch.from_numpy(numerology.carriers % numerology.fft_size)
-    spectrum = carriers.new_zeros(len(carriers), numerology.fft_size)
-    spectrum[:, places] = carriers
-    return torch.fft.ifft(spectrum, norm="ortho")
 
+@dataclass(frozen=True)
+class Images:
+    """What a network is given, ``condition`` float32 (B,CONDITION_CHANNELS,D), and what its filter
+    needs besides, in σ and with the mean delay taken off: ``ls`` and ``start`` complex64 (B,n),
+    the error variances of LS ``error`` float32 (B,n) of mean 1, and ``turn`` complex64 (B,n),
+    which puts the delay on again."""
 
-def carrier_values(image: Tensor, numerology: Numerology) -> Tensor:
-    """The adjoint of :func:`delay_image`: complex64 (B,N) → (B,n)."""
-    places = torch.from_numpy(numerology.carriers % numerology.fft_size)
-    return torch.fft.fft(image, norm="ortho")[:, places]
+    numerology: Numerology
+    condition: Tensor
+    ls: Tensor
+    start: Tensor
+    error: Tensor
+    turn: Tensor
 
 
 def planes(image: Tensor) -> Tensor:
-    """Complex (B,N) → two channels (B,2,N), large values compressed: asinh of the magnitude."""
+    """Complex (B,D) → two channels (B,2,D), large values compressed: asinh of the magnitude."""
     magnitude = image.abs().clamp_min(1e-9)
     image = image * (torch.asinh(magnitude) / magnitude)
     return torch.stack((image.real, image.imag), dim=1)
 
 
-@dataclass(frozen=True)
-class Images:
-    """``start``, ``innovation`` and ``weighted`` complex64 (B,N) over the delay, in σ, and what a
-    network is given of them, ``condition`` float32 (B,CONDITION_CHANNELS,N)."""
-
-    start: Tensor
-    innovation: Tensor
-    weighted: Tensor
-    condition: Tensor
-
-
 def images(observed: Observed) -> Images:
-    """Innovation is LS − start, once as it is, once with the carriers by their weight."""
-    num, sigma = observed.numerology, observed.sigma[:, None].astype(np.float32)
-    scaled = np.stack((observed.start, observed.ls - observed.start)) / np.maximum(sigma, 1e-12)
-    start, left = torch.from_numpy(scaled.astype(np.complex64))
-    share = observed.weight * np.mean(1 / observed.weight, axis=1, keepdims=True)
-    share /= np.mean(share, axis=1, keepdims=True)
-    weighted = left * torch.from_numpy(share.astype(np.float32))
-    over = [delay_image(x, num) for x in (start, left, weighted)]
-    size = num.fft_size
-    delay = torch.arange(size, dtype=torch.float32) - backoff(num)
-    delay = torch.where(delay > size / 2, delay - size, delay)
-    power = torch.from_numpy(np.log1p(np.mean(np.abs(scaled[0]) ** 2, axis=1)).astype(np.float32))
-    maps = (
-        (delay / num.cp_len).clamp(-2, 4).expand(len(start), size),
-        torch.tanh(delay / 2).expand(len(start), size),
-        (power / 4)[:, None].expand(-1, size),
-        *(torch.log1p(x.abs().square()) for x in over[:2]),
+    """Four two-channel images: the start, LS − start, the same with the carriers by their weight,
+    and LS under a window that has no side lobes; their powers; delay, and SNR."""
+    num = observed.numerology
+    plain, tapered = correlator(num)
+    mean_delay = observed.mean_delay()
+    turn = np.exp(-2j * np.pi / num.fft_size * mean_delay[:, None] * num.carriers)
+    scale = np.conj(turn) / np.maximum(observed.sigma, 1e-12)[:, None]
+    ls, start = (
+        torch.from_numpy((x * scale).astype(np.complex64)) for x in (observed.ls, observed.start)
     )
-    condition = torch.cat((*map(planes, over), torch.stack(maps, dim=1)), dim=1)
-    return Images(*over, condition.float())
+    error = 1 / observed.weight
+    error = torch.from_numpy(error / np.mean(error, axis=1, keepdims=True))
+    share = 1 / error
+    share = share / share.mean(dim=1, keepdim=True)
+    left = ls - start
+    over = (start @ plain, left @ plain, (share * left) @ plain, ls @ tapered)
+    delay = torch.from_numpy(grid(num)).float()
+    place = torch.from_numpy((mean_delay - backoff(num)) / num.cp_len).float().clamp(-2, 4)
+    snr = torch.log1p(start.abs().square().mean(dim=1)) / 4
+    size = (len(ls), len(delay))
+    maps = (
+        *(torch.log1p(over[i].abs().square()) for i in (0, 1, 3)),
+        (delay / num.cp_len).expand(size),
+        torch.tanh(delay / 2).expand(size),
+        place[:, None].expand(size),
+        snr[:, None].expand(size),
+    )
+    condition = torch.cat((*map(planes, over), torch.stack(maps, dim=1)), dim=1).float()
+    turn = torch.from_numpy(turn.astype(np.complex64))
+    return Images(num, condition, ls, start, error.float(), turn)

@@ -16,6 +16,7 @@ from semcom_blocks.phy.framer import DEFAULT_ANALOG_PER_FRAME, MAX_ANALOG_PER_FR
 from semcom_blocks.phy.modulator import TransmitLevel
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.recording.writer import DEFAULT_LIMIT_BYTES, MAX_LIMIT_BYTES, MIN_LIMIT_BYTES
+from semcom_blocks.remote_estimator import DEADLINE_S, DEFAULT_ENDPOINT, check_deadline
 
 ROLES = ("tx", "rx")
 FEEDBACKS = ("zmq", "air", "none")
@@ -68,6 +69,7 @@ class Endpoints:
     feedback: str = "tcp://127.0.0.1:5562"
     samples: str = "tcp://127.0.0.1:5563"
     return_samples: str = "tcp://127.0.0.1:5564"
+    host: str = DEFAULT_ENDPOINT
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ class RadioJob:
     front: FrontEnd
     recording: Recording | None
     estimator: str
+    estimator_deadline_s: float
     equalizer: str
     allow_remote: bool
 
@@ -194,8 +197,9 @@ class RadioJob:
             front=_build(FrontEnd, "front", rest.pop("front", {})),
             recording=None if recording is None else _build(Recording, "recording", recording),
             estimator=require_choice(
-                "estimator", rest.pop("estimator", "lmmse"), estimators.METHODS
+                "estimator", rest.pop("estimator", "lmmse"), estimators.CHOICES
             ),
+            estimator_deadline_s=check_deadline(rest.pop("estimator_deadline_s", DEADLINE_S)),
             equalizer=require_choice("equalizer", rest.pop("equalizer", "mmse"), equalizer.METHODS),
             allow_remote=allow_remote,
         )
