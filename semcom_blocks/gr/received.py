@@ -28,6 +28,8 @@ def frame_message(header: FrameHeader, meta: dict[str, Any]) -> Message:
     fields |= {"job_id": header.job_id, "seq": header.seq, "header_ok": True, "end": header.end}
     fields["timing_sample"] = int(meta["start_sample"])
     fields |= {name: meta[name] for name in ESTIMATOR if name in meta}
+    if "band_snr_db" in meta:
+        fields["band_snr_db"] = list(map(float, meta["band_snr_db"]))
     return Message("frame", fields, {"channel": meta["channel"]})
 
 

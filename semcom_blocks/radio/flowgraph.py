@@ -65,7 +65,7 @@ def transmitter(job: RadioJob) -> Flowgraph:
     link, ends = job.link, open_radio(job)
     num = _numerology(job, ends)
     top = Flowgraph("semcom transmitter")
-    source = SemanticSource(job.endpoints.source)
+    source = SemanticSource(job.endpoints.source, numerology=num)
     arq = PromptArqSender(config=link.arq_config(), session=link.session)
     pilots = PilotInserter(num, link.analog_per_frame)
     modulator = OfdmModulator(num, job.level.power, job.level.papr_limit_db)
@@ -74,6 +74,7 @@ def transmitter(job: RadioJob) -> Flowgraph:
     top.message(source, "analog", pilots, "payload")
     top.message(arq, "packets", pilots, "payload")
     top.message(pilots, "grid", modulator, "grid")
+    top.message(modulator, "status", pilots, "sent")
     for block in (arq, pilots, modulator, radio):
         top.message(block, "status", source, "status")
     if link.feedback == "zmq":
