@@ -17,7 +17,14 @@ from rich.text import Text
 
 from host.bench.link.document import to_json
 from host.cli.parser import positive
-from host.experiment import bits, packet_plots, packets, paper_figures, paper_plots
+from host.experiment import (
+    bits,
+    packet_plots,
+    packets,
+    paper_figures,
+    paper_plots,
+    quality_figures,
+)
 from host.experiment.settings import Document, Page, Settings
 from host.report.files import output_folder, write_file
 from host.supervise.environment import REPO_ROOT
@@ -30,6 +37,18 @@ PAGES: dict[str, Page] = {
         paper_figures.table_two_document,
         paper_plots.table_two,
         paper_figures.table_two_lines,
+    ),
+    "fig-two": Page(
+        "quality over the edge stream's bit errors, Fig. 2, measured",
+        quality_figures.fig_two_document,
+        quality_figures.fig_two,
+        quality_figures.fig_two_lines,
+    ),
+    "fig-three": Page(
+        "pictures at some bit error rates, Fig. 3",
+        quality_figures.fig_three_document,
+        quality_figures.fig_three,
+        quality_figures.fig_three_lines,
     ),
     "fig-four": Page(
         "power, latency, modulation, sends over average SNR, Fig. 4",

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fig. 2 and Fig. 3 with this testbed's own link and models; see ``semcom eval bit-errors``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from host.allocation.quality import QualityTable, ber_limit
+from host.bench.link.figures.style import INK, PALETTE, legend, page, png, style
+from host.experiment.settings import Document, Settings
+
+SCENES, QUICK_SCENES = 60, 3
+SIDE = 64
+SHOWN_SCENES = 3  # of Fig. 3
+#: Words that leave the places open, as a person's caption does: the edge map tells them.
+SET = "scenes, places open"
+#: The paper's pair: likeness of embeddings for CLIP, and MS-SSIM.
+METRICS = ("likeness", "ms_ssim")
+LABELS = {"likeness": "likeness (role of CLIP)", "ms_ssim": "MS-SSIM"}
+#: Shares of the quality without errors, as the paper's targets.
+TARGETS = (0.999, 0.99, 0.98)
+
+
+def fig_two_document(settings: Settings) -> Document:
+    """Quality over the edge stream's bit errors, and the BER that each target tolerates."""
+    from host.evaluate.bit_errors import measure
+
+    scenes = QUICK_SCENES if settings.quick else SCENES
+    measured = measure(
+        scenes, side=SIDE, seed=settings.seed, done=lambda n, total: settings.tell(n / total)
+    )
+    tables = tables_of(measured)
+    return {
+        "scenes": scenes,
+        "measured": measured,
+        "tolerated": [
+            {"target": target, "ber": ber_limit(tables, [target] * len(tables))}
+            for target in TARGETS
+        ],
+        "met": not any(
+            entry["falls"] is False for entry in measured["falls"] if entry["metric"] in METRICS
+        ),
+    }
+
+
+def tables_of(measured: Document, which: str = SET) -> list[QualityTable]:
+    """What a planner takes of a measurement: one falling table for each metric of the paper."""
+    from host.evaluate.bit_error_scores import quality_table
+
+    return [quality_table(measured, metric, which) for metric in METRICS]
+
+
+def fig_two_lines(document: Document) -> list[str]:
+    """For the terminal."""
+    lines = []
+    alone = document["measured"]["tables"][SET]["prompt_alone"]
+    for one in document["tolerated"]:
+        lines.append(f"{one['target']:g} of the quality without errors: BER up to {one['ber']:.2g}")
+    words = ", ".join(f"{LABELS[metric]} {alone[metric]:.3f}" for metric in METRICS)
+    lines.append(f"prompt alone, normalised: {words}")
+    rising = [e for e in document["measured"]["falls"] if e["falls"] is False]
+    lines += [f"{e['set']}, {e['metric']}: rises with BER" for e in rising]
+    return lines
+
+
+def fig_two(document: Document) -> bytes:
+    """PNG: normalised quality over BER as in Fig. 2, a panel for each kind of words."""
+    measured = document["measured"]
+    names = list(measured["sets"])
+    figure, axes = page(len(names))
+    for panel, name in zip(axes, names, strict=True):
+        style(panel, name, "bit error rate of the edge stream", "over quality without errors")
+        for colour, metric in zip(PALETTE, METRICS, strict=False):
+            rows = [r for r in measured["records"] if r["set"] == name and r["ber"]]
+            at = np.array([r["ber"] for r in rows])
+            ends = np.array([r[f"{metric}_norm_ci"] for r in rows])
+            panel.fill_between(at, ends[:, 0], ends[:, 1], color=colour, alpha=0.15, lw=0)
+            panel.plot(at, [r[f"{metric}_norm"] for r in rows], "o-", color=colour, ms=3.5, lw=1.4,
+                       label=f"{LABELS[metric]}, prompt + edges")  # fmt: skip
+            alone = measured["tables"][name]["prompt_alone"].get(metric)
+            if alone is not None:
+                panel.axhline(alone, color=colour, lw=1.1, ls=(0, (5, 3)),
+                              label=f"{LABELS[metric]}, prompt alone")  # fmt: skip
+        panel.set_xscale("log")
+        legend(panel, loc="lower left")
+    figure.suptitle(
+        f"{document['scenes']} held-out scenes, judge {measured['judge']}", size=10, color=INK
+    )
+    return png(figure)
+
+
+def fig_three_document(settings: Settings) -> Document:
+    """What the pictures are made with."""
+    return {"scenes": SHOWN_SCENES, "side": SIDE}
+
+
+def fig_three(document: Document) -> bytes:
+    """PNG: pictures sent and drawn at some error rates, their edge maps above."""
+    from host.evaluate.bit_error_plots import pictures
+    from models.tiers import Models, TierChoice
+
+    return pictures(
+        Models(TierChoice()), (), document["seed"], document["side"], document["scenes"]
+    )
+
+
+def fig_three_lines(document: Document) -> list[str]:
+    """For the terminal."""
+    return [f"{document['scenes']} scenes of {document['side']} pixels"]
