@@ -95,6 +95,19 @@ def test_a_coarse_scene_still_goes_through_the_flow(generators):
         assert generator.generate(request).steps == 2
 
 
-def test_photos_without_a_refiner_are_refused(generators):
-    with pytest.raises(ConfigError, match="'cup'"):
-        generators[1].generate(Request("a cup", coarse=PHOTO, width=64, height=64))
+@pytest.mark.parametrize(("text", "word"), [("a cup", "'cup'"), ("", "no scene is 71x50")])
+def test_photos_without_a_refiner_are_refused_with_what_to_do(generators, text, word):
+    request = Request(text, coarse=PHOTO, width=71, height=50)
+    for refuse in (generators[1].check, generators[1].generate):
+        with pytest.raises(ModelError, match="'refiner-v1', which are not there; try: ") as told:
+            refuse(request)
+        assert word in str(told.value)
+    generators[0].check(request)
+
+
+def test_photos_from_words_alone_are_refused(generators):
+    for generator in generators:
+        with pytest.raises(ConfigError, match="'cup'"):
+            generator.check(Request("a cup", width=71, height=50))
+        with pytest.raises(ConfigError, match="size is 71x50"):
+            generator.check(Request("a red circle", coarse=PHOTO, width=71, height=50))
