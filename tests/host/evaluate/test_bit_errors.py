@@ -115,8 +115,8 @@ def test_photos_need_a_generator_of_photos(result):
 def test_the_same_seed_gives_the_same_figures(models, result):
     again = bit_errors.measure(2, bers=BERS, models=models)
     assert again["records"] == [r for r in result["records"] if r["set"] != "photos"]
-    other = bit_errors.measure(2, bers=BERS, models=models, seed=2)
-    assert other["records"] != again["records"]
+    other = bit_errors.measure(1, bers=(0.5,), models=models, seed=2)
+    assert other["records"][-2]["ms_ssim"] != again["records"][-2]["ms_ssim"]
 
 
 def test_planners_get_a_falling_table(result):
@@ -162,7 +162,8 @@ def test_where_the_edges_stop_to_pay():
     assert reaches(bers, curve, 1.1) is None
 
 
-def test_the_pages(result, models):
+def test_the_pages(result, models, monkeypatch):
+    monkeypatch.setattr(bit_error_plots, "SHOWN_BERS", (0.0, 0.1))
     assert bit_error_plots.curves(result).startswith(b"\x89PNG")
     assert bit_error_plots.pictures(models, [PHOTO], 1, 64, 1, 48).startswith(b"\x89PNG")
 

@@ -16,9 +16,9 @@ from tests.models.foundation import tiny
 RNG = np.random.default_rng(7)
 PICTURES = [
     np.kron(RNG.integers(0, 256, (4, 4, 3)), np.ones((10, 10, 1))).astype(np.uint8)
-    for _ in range(40)
+    for _ in range(24)
 ]
-TEXTS = ["a red cat", "a photo"] * 20
+TEXTS = ["a red cat", "a photo"] * 12
 
 
 def noisy(amount):
@@ -76,7 +76,7 @@ def test_only_those_that_read_text_score_it(judged):
 def test_one_picture_is_no_set(judged):
     alone = Judged(judged.judges, PICTURES[:1]).score(PICTURES[:1])
     assert not [name for name in alone if name.startswith("Frechet")]
-    with pytest.raises(ConfigError, match="pictures are 2, permitted: 40"):
+    with pytest.raises(ConfigError, match="pictures are 2, permitted: 24"):
         judged.score(PICTURES[:2])
 
 
