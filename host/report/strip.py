@@ -19,7 +19,7 @@ from host.report.style import BLUE, INK, MUTED, picture, style
 from host.report.table import shortened
 
 FIRST_LINE, LINE, LINES_MAX = 0.92, 0.105, 9  # in heights of the box
-NOTE_CHARS = 62
+NOTE_CHARS = 58
 
 
 def strip(page: Figure, outcome: Outcome, report: dict[str, Any]) -> None:
@@ -84,16 +84,16 @@ def costs_and_scores(axes: Axes, report: dict[str, Any]) -> None:
         lines.append(("fidelity", fidelity_text(told["fidelity"])))
     y = FIRST_LINE
     for label, value in lines[:LINES_MAX]:
-        axes.text(0.03, y, label[:18], transform=axes.transAxes, size=7.8, color=MUTED, va="top")
+        axes.text(0.03, y, label[:18], transform=axes.transAxes, size=7.6, color=MUTED, va="top")
         axes.text(
-            0.28, y, value, transform=axes.transAxes, size=8.1, va="top", parse_math=False,
+            0.27, y, value, transform=axes.transAxes, size=7.3, va="top", parse_math=False,
             color=BLUE if label == "fidelity" else INK,
         )  # fmt: skip
         y -= LINE
     for note in told["notes"]:
         shown = textwrap.wrap(shortened(note), NOTE_CHARS, max_lines=3, placeholder=" …")
         axes.text(
-            0.03, y, "\n".join(shown), transform=axes.transAxes, size=7.8, va="top",
-            color=MUTED, parse_math=False, style="italic", linespacing=1.4, clip_on=True,
+            0.03, y, "\n".join(shown), transform=axes.transAxes, size=7.6, va="top",
+            color=MUTED, parse_math=False, style="italic", linespacing=1.3, clip_on=True,
         )  # fmt: skip
-        y -= LINE * len(shown)
+        y -= 0.078 * len(shown) + 0.03

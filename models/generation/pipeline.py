@@ -149,7 +149,7 @@ class EmbeddedGenerator:
         try:
             parse(request.text)
         except ConfigError as error:
-            return f"the prompt is no scene's ({error})"
+            return f"the prompt is no scene's ({str(error).partition(', permitted')[0]})"
         return None
 
     def _photo(
