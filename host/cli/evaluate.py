@@ -13,6 +13,8 @@ MODELS = {
     "bit-errors": "host.evaluate.bit_errors",
     "captioner": "host.evaluate.captioner",
     "contrastive": "host.evaluate.contrastive",
+    "digital-baseline": "host.evaluate.digital_baseline",
+    "digital-bler": "host.evaluate.digital_bler",
     "edges": "host.evaluate.edges",
     "edges-vs-jpeg": "host.evaluate.edges_vs_jpeg",
     "hed": "host.evaluate.hed",
