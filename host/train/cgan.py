@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from host.train.channel_draws import Drawn
 
-ADVERSARIAL = 0.02
+ADVERSARIAL = 0.05
 LARGEST_RATIO = 30.0  # of an error to the least one: what single draws count at the most
 VALIDATION_SEED, VALIDATION_COUNT = 211, 512
 VALIDATION_SNR_DB = (0.0, 10.0, 20.0)
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="λ",
         help="weight of the adversarial loss, 0 for the squared error alone (default: %(default)s)",
     )
-    options.add_arguments(parser, name="", minutes=30.0, batch=256, lr=2e-3)
+    options.add_arguments(parser, name="", minutes=30.0, batch=128, lr=2e-3)
     parser.set_defaults(name=None, out=None)
 
 

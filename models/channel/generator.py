@@ -8,11 +8,12 @@
                          │           └──────────── deconv ↑2 (+ skip) ──┘
                          └─ output layer: deconv ↑2 (+ skip), conv, conv ─ power p over the delay
                                                                                │
-                               residual = R (R + E)⁻¹ H_ls − H_lmmse,  R = Σ_d p_d s_d s_dᴴ
+                     residual = R (R + E)⁻¹ H_ls − H_lmmse,  R = Σ_d p_d s_d s_dᴴ + q I
 
-The network paints the power-delay profile of this very frame and the last layer is the Wiener
-filter of that profile, with E the error variances of LS on each carrier: so the network decides
-what is signal and what is noise, and the filter does, exactly, what follows for the carriers.
+The network paints the power-delay profile of this very frame over that of the received pilots, and
+says what power q lies anywhere else. The last layer is the Wiener filter of that profile, with E
+the error variances of LS on each carrier: so the network decides what is signal and what is noise,
+and the filter does, exactly, what follows for the carriers.
 All convolutions take any length that 8 divides: one set of weights serves every numerology.
 
 Source: three convolutions down, two deconvolutions up, an output layer and LeakyReLU as in
@@ -24,6 +25,7 @@ W. Utschick, "Learning the MMSE channel estimator", IEEE Trans. Signal Process. 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -32,7 +34,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.channel.observed import CONDITION_CHANNELS, Images, grid
+from models.channel.observed import CONDITION_CHANNELS, SEEN_POWER, Images, grid
 from semcom_blocks.errors import require_range
 from semcom_blocks.phy.numerology import Numerology
 
@@ -70,14 +72,14 @@ class Generator(nn.Module):
         )
         self.full = nn.ConvTranspose1d(2 * first, c.out, 4, stride=2, padding=1)
         self.mix = nn.Conv1d(c.out + CONDITION_CHANNELS, c.out, 5, padding=2)
-        self.leave = nn.Conv1d(c.out, 1, 5, padding=2)
+        self.leave = nn.Conv1d(c.out, 2, 5, padding=2)
 
     def forward(self, images: Images) -> Tensor:
         """Complex64 (B,n)."""
-        return (wiener(self.profile(images), images) - images.start).to(torch.complex64)
+        return (wiener(*self.profile(images), images) - images.start).to(torch.complex64)
 
-    def profile(self, images: Images) -> Tensor:
-        """Powers over the delay, float32 (B,D), in σ²."""
+    def profile(self, images: Images) -> tuple[Tensor, Tensor]:
+        """Powers over the delay, float32 (B,D), and the power elsewhere (B,), in σ²."""
         x, skips = images.condition, []
         for layer in self.down:
             x = F.leaky_relu(layer(x), SLOPE)
@@ -86,11 +88,14 @@ class Generator(nn.Module):
             x = torch.cat((F.leaky_relu(layer(x), SLOPE), skip), dim=1)
         x = F.leaky_relu(self.full(x), SLOPE)
         x = F.leaky_relu(self.mix(torch.cat((x, images.condition), dim=1)), SLOPE)
-        return self.leave(x).float()[:, 0].clamp(*LOG_POWERS).exp()
+        change, beyond = self.leave(x).float().unbind(1)
+        seen = images.condition[:, SEEN_POWER] - math.log(images.ls.shape[1])
+        low, high = LOG_POWERS
+        return (seen + change).clamp(low, high).exp(), (beyond.mean(1) - 4).clamp(low, high).exp()
 
 
-def wiener(profile: Tensor, images: Images) -> Tensor:
-    """H_ls − E (R + E)⁻¹ H_ls, complex128 (B,n), for powers over the delay (B,D).
+def wiener(profile: Tensor, beyond: Tensor, images: Images) -> Tensor:
+    """H_ls − E (R + E)⁻¹ H_ls, complex128 (B,n), for powers over the delay (B,D) and beyond (B,).
 
     R is Toeplitz but for the unused carrier: R[k,l] = r(k − l), r the transform of the profile.
     """
@@ -98,8 +103,9 @@ def wiener(profile: Tensor, images: Images) -> Tensor:
     lags = profile.double().to(torch.complex128) @ transform
     covariance = lags[:, index]
     error = images.error.double()
+    diagonal = error + beyond.double()[:, None]
     ls = images.ls.to(torch.complex128)
-    noisy = covariance + torch.diag_embed(error).to(torch.complex128)
+    noisy = covariance + torch.diag_embed(diagonal).to(torch.complex128)
     return ls - error * torch.linalg.solve(noisy, ls)
 
 

@@ -25,20 +25,22 @@ from semcom_blocks.phy.acquire import backoff
 from semcom_blocks.phy.numerology import Numerology
 
 STEP = 0.5  # of the grid, in samples; the band resolves about 1.2
-MARGIN = 4  # samples beyond a prefix on either side of the mean delay
+MARGIN = 4  # samples that images go on beyond half a prefix before the mean delay, 1.5 behind
 CONDITION_CHANNELS = 15
+SEEN_POWER = 10  # channel of the condition: log(1 + power) of LS under the window
 #: One frame's filter takes time with their cube: 10 ms are over beyond.
 MAX_CARRIERS = 256
 
 
 @lru_cache(maxsize=16)
 def grid(numerology: Numerology) -> np.ndarray:
-    """Delays of the images in samples, float (D,), D a multiple of 16 and 0 in the middle."""
+    """Delays of the images in samples, float (D,), D a multiple of 8, one of them 0."""
     if numerology.n_used > MAX_CARRIERS:
         raise ConfigError(f"cgan: n_used is {numerology.n_used}, permitted: up to {MAX_CARRIERS}")
-    half = 8 * -(-int((numerology.cp_len + MARGIN) / STEP) // 8)
-    half = min(half, int(numerology.fft_size / STEP) // 2)  # beyond, delays repeat
-    return STEP * np.arange(-half, half)
+    before = int((numerology.cp_len / 2 + MARGIN) / STEP)
+    count = 8 * -(-int((2 * numerology.cp_len + 2 * MARGIN) / STEP) // 8)
+    count = min(count, int(numerology.fft_size / STEP))  # beyond, delays repeat
+    return STEP * np.arange(-before, count - before)
 
 
 @lru_cache(maxsize=16)

@@ -174,7 +174,7 @@ class TestNumerology:
 @pytest.mark.parametrize(
     ("key", "name", "choices"),
     [
-        ("semcom_channel_estimator", "method", estimators.METHODS),
+        ("semcom_channel_estimator", "method", estimators.CHOICES),
         ("semcom_equalizer", "method", equalizer.METHODS),
         ("semcom_pilot_inserter", "bits_per_symbol", qam.BITS_PER_SYMBOL),
         (CHANNEL, "model", CHANNEL_MODELS),

@@ -91,7 +91,7 @@ def test_choices_are_those_of_the_receiver_and_the_channel():
     def choices(model, name):
         return set(get_args(model.model_fields[name].annotation))
 
-    assert choices(RadioConfig, "estimator") == set(estimators.METHODS)
+    assert choices(RadioConfig, "estimator") == set(estimators.CHOICES)
     assert choices(RadioConfig, "equalizer") == set(equalizer.METHODS)
     assert choices(config.ChannelConfig, "model") == {*CHANNEL_MODELS, "none"}
     assert choices(config.CodecConfig, "rate") == set(RATES)
