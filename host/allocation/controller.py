@@ -176,6 +176,13 @@ class Controller:
         sends = float(self._sends(job, np.array([groups]), np.ones(1))[0])
         return self._describe(job, (), _Found((groups,), (), (), sends), refused)
 
+    def order_alone(self, stream: StreamNeed) -> int:
+        """The highest order of a stream that has all carriers to itself, 0 where none fits."""
+        groups = np.array([self.view.groups])
+        needed = self._shares(stream, np.zeros_like(groups), groups, np.array([self.view.n_data]))
+        fitting = np.flatnonzero(needed[0] <= 1)
+        return self._orders[int(fitting[-1])] if len(fitting) else 0
+
     def _best(self, job: JobNeed, streams: tuple[StreamNeed, ...]) -> tuple[_Found | None, str]:
         """The best candidate, or why there is none."""
         splits = _splits(self.view.groups, len(streams), len(self._orders))
@@ -255,7 +262,7 @@ class Controller:
         k, b, _ = self._errors.constants
         length = coding.coded_length(8 * max(job.packet_bytes))
         events = np.exp(k * np.log(length) + b - FREE_DISTANCE * deep)  # (C, blocks)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             sends = 1 / np.exp(-events).mean(axis=1)
         return np.where(sends < SENDS_ENDLESS, sends, np.inf)
 

@@ -24,6 +24,8 @@ from host.experiment import (
     paper_figures,
     paper_plots,
     quality_figures,
+    scheme_plots,
+    schemes,
 )
 from host.experiment.settings import Document, Page, Settings
 from host.report.files import output_folder, write_file
@@ -67,6 +69,12 @@ PAGES: dict[str, Page] = {
         bits.document,
         packet_plots.bits,
         bits.lines,
+    ),
+    "schemes": Page(
+        "adaptive, fixed and single-stream links over block Rayleigh",
+        schemes.document,
+        scheme_plots.schemes,
+        schemes.lines,
     ),
 }
 RESULTS = REPO_ROOT / "docs" / "results"
