@@ -53,9 +53,20 @@ class Case:
 class Chain:
     """Both ends of the chain on the models of a choice."""
 
-    def __init__(self, models: Models, seed: int, told: bool = False) -> None:
-        """``told``: the edge codec's decoder knows the error rate; over the link it does not."""
+    def __init__(
+        self,
+        models: Models,
+        seed: int,
+        told: bool = False,
+        steps: int | None = None,
+        guidance: float | None = None,
+    ) -> None:
+        """``told``: the edge codec's decoder knows the error rate; over the link it does not.
+
+        steps, guidance: of the sampler, None for the generator's own choice.
+        """
         self.models, self.seed, self.told = models, seed, told
+        self.steps, self.guidance = steps, guidance
 
     def names(self) -> dict[str, str]:
         """The models by role."""
@@ -105,8 +116,10 @@ class Chain:
     def draw(self, case: Case, edges: EdgeMap | None) -> Picture:
         """The picture from the prompt, and the edge map where there is one."""
         width, height = case.size
-        seed = self.seed + case.number
-        request = Request(case.prompt, width, height, edges=edges, seed=seed)
+        request = Request(
+            case.prompt, width, height, edges=edges, seed=self.seed + case.number,
+            steps=self.steps, guidance=self.guidance,
+        )  # fmt: skip
         return self.models.generator().generate(request).picture
 
     def score(self, case: Case, picture: Picture | None, edges: EdgeMap | None) -> dict[str, float]:

@@ -10,7 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from host.bench.link.figures.style import INK, MUTED, PAGE, PALETTE, legend, page, png, style
+from host.evaluate.bit_error_chain import Chain, photo_cases, scene_cases
+from host.evaluate.bit_error_measure import PHOTO_SIDE
 from host.images import LoadedImage
+from models.tiers import Models
 
 Record = dict[str, Any]
 ROWS = (
@@ -78,23 +81,24 @@ def _panel(panel: Axes, records: list[Record], row: tuple, judge: str) -> None:
 
 
 def pictures(
-    models: Any,
+    models: Models,
     photos: Sequence[LoadedImage],
     seed: int,
     side: int,
     scenes: int,
-    photo_side: int = 512,
+    *,
+    photo_side: int = PHOTO_SIDE,
+    **options: Any,
 ) -> bytes:
     """PNG: two rows a picture, edge maps above; sent, drawn from the prompt, then over the rates.
 
-    The pictures, wrong bits and noise are those that ``measure`` scores.
+    The pictures, wrong bits and noise are those that ``measure`` scores. ``options``: ``told``,
+    ``steps`` and ``guidance``, as there.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from host.evaluate.bit_error_chain import Chain, photo_cases, scene_cases
-
-    chain = Chain(models, seed)
+    chain = Chain(models, seed, **options)
     few = min(scenes, SHOWN_SCENES)
     cases = [*scene_cases(chain, few, side), *scene_cases(chain, few, side, places=False)]
     cases += photo_cases(chain, photos[:SHOWN_PHOTOS], photo_side, scenes)

@@ -46,7 +46,8 @@ class DiffusionGenerator:
     def __init__(
         self, spec: str, control: str | None = None, placement: Placement | None = None
     ) -> None:
-        from diffusers import DiffusionPipeline, StableDiffusionPipeline
+        with quiet_libraries():
+            from diffusers import DiffusionPipeline, StableDiffusionPipeline
 
         self._checkpoint = Checkpoint.parse(spec, "generator")
         self._control_checkpoint = Checkpoint.parse(control, "edge control") if control else None

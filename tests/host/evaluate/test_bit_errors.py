@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from host.evaluate import bit_error_plots, bit_error_scores, bit_errors  # noqa: E402
+from host.evaluate.bit_error_chain import Chain, scene_cases  # noqa: E402
 from host.evaluate.bit_error_scores import falling, quality_table, reaches, rises  # noqa: E402
 from host.images import LoadedImage  # noqa: E402
 from models.contrastive import (  # noqa: E402
@@ -122,6 +123,7 @@ def test_the_same_seed_gives_the_same_figures(models, result):
 def test_planners_get_a_falling_table(result):
     table = quality_table(result, "ms_ssim")
     assert table.ber == BERS
+    assert table.quality[0] <= 1
     assert all(b <= a for a, b in zip(table.quality, table.quality[1:], strict=False))
     assert table.limit(table.quality[-1]) == 0.5
     with pytest.raises(ConfigError, match="set is 'cats'"):
@@ -165,12 +167,11 @@ def test_where_the_edges_stop_to_pay():
 def test_the_pages(result, models, monkeypatch):
     monkeypatch.setattr(bit_error_plots, "SHOWN_BERS", (0.0, 0.1))
     assert bit_error_plots.curves(result).startswith(b"\x89PNG")
-    assert bit_error_plots.pictures(models, [PHOTO], 1, 64, 1, 48).startswith(b"\x89PNG")
+    page = bit_error_plots.pictures(models, [PHOTO], 1, 64, 1, photo_side=48)
+    assert page.startswith(b"\x89PNG")
 
 
 def test_open_places_are_open(models):
-    from host.evaluate.bit_error_chain import Chain, scene_cases
-
     (case,) = scene_cases(Chain(models, 1), 1, 64, places=False)
     assert all(item.cell is None for item in parse(case.prompt).objects)
 
