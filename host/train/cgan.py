@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from host.train.channel_draws import Drawn
 
-ADVERSARIAL = 0.05
+ADVERSARIAL = 0.02
 LARGEST_RATIO = 30.0  # of an error to the least one: what single draws count at the most
 VALIDATION_SEED, VALIDATION_COUNT = 211, 512
 VALIDATION_SNR_DB = (0.0, 10.0, 20.0)
