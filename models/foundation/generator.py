@@ -95,11 +95,13 @@ class DiffusionGenerator:
         return tokenizer.decode(tokens[1 : limit - 1], skip_special_tokens=True), (note,)
 
     def check(self, request: Request) -> None:
-        """Raises ConfigError for edges without a ControlNet."""
+        """Raises ConfigError for edges without a ControlNet, or latents of another shape."""
         if request.edges is not None and self._control is None:
             raise ConfigError(
                 "generator has no edge control, permitted with edges: a ControlNet as 'control'"
             )
+        if request.latents is not None:
+            self._start(request, _inner(request))
 
     def generate(self, request: Request, progress: StepDone | None = None) -> Generated:
         """See :class:`models.roles.Generator`; edge map and coarse picture are scaled to fit."""
@@ -107,7 +109,7 @@ class DiffusionGenerator:
         steps = DEFAULT_STEPS if request.steps is None else request.steps
         guidance = DEFAULT_GUIDANCE if request.guidance is None else request.guidance
         size = (request.width, request.height)
-        inner = tuple(max(1, round(side / MULTIPLE)) * MULTIPLE for side in size)
+        inner = _inner(request)
         prompt, notes = self.cut(request.text)
         options: dict[str, Any] = {
             "prompt": prompt,
@@ -163,6 +165,11 @@ class DiffusionGenerator:
             made.set_progress_bar_config(disable=True)
             self._pipelines[key] = self._placement.place(made)
         return self._pipelines[key]
+
+
+def _inner(request: Request) -> tuple[int, ...]:
+    """(width, height) that the network draws: the nearest multiples of MULTIPLE."""
+    return tuple(max(1, round(n / MULTIPLE)) * MULTIPLE for n in (request.width, request.height))
 
 
 def _scaled(picture: NDArray[np.uint8], size: tuple[int, ...]) -> Image.Image:

@@ -100,7 +100,7 @@ class EmbeddedGenerator:
         )
 
     def check(self, request: Request) -> None:
-        """Raises ConfigError (caption, size), ModelError (weights for edges or photos)."""
+        """Raises ConfigError (caption, size, latents), ModelError (weights of edges or photos)."""
         steps, guidance = _sampling(request)
         require_range("steps", steps, 1, MAX_STEPS)
         require_range("guidance", guidance, 0, MAX_GUIDANCE)
@@ -119,9 +119,10 @@ class EmbeddedGenerator:
             )
         if request.edges is not None and self.control is None:
             raise ModelError("edges are given, permitted with the weights 'control-v1' only")
+        self._latents(request)
 
     def generate(self, request: Request, progress: StepDone | None = None) -> Generated:
-        """Draw the picture. Raises as :meth:`check`, and ConfigError for latents of no use."""
+        """Draw the picture. Raises as :meth:`check`."""
         self.check(request)
         steps, guidance = _sampling(request)
         if self.refiner is not None and (why := self._photo_since(request)) is not None:
@@ -249,8 +250,13 @@ class EmbeddedGenerator:
                 coarse = F.interpolate(coarse, size, mode="bilinear", antialias=True).clamp(0, 1)
             with torch.no_grad():
                 return self.vae.encode(coarse)
+        return self._latents(request)
+
+    def _latents(self, request: Request) -> Tensor | None:
+        """Latents (1,C,h,w) that were received, checked, or None."""
         if request.latents is None:
             return None
+        size = (request.height, request.width)
         latents = torch.from_numpy(np.array(request.latents, dtype=np.float32))
         wanted = (self.flow.config.channels, size[0] // STRIDE, size[1] // STRIDE)
         if tuple(latents.shape) != wanted or not torch.isfinite(latents).all():

@@ -66,15 +66,16 @@ class ReceiverGenerator:
         for name in ("edges", "coarse"):
             if getattr(request, name) is not None:
                 raise ConfigError(f"{name} is given, permitted for a receiver: latents and text")
-        self._caption(request)
+        self._caption(request)  # what is missing is said before what does not fit
         for name in ("width", "height"):
             side = getattr(request, name)
             if side % (2 * STRIDE):
                 raise ConfigError(f"{name} is {side}, permitted: multiples of {2 * STRIDE}")
+        self.received(request)
 
     @torch.no_grad()
     def generate(self, request: Request, progress: StepDone | None = None) -> Generated:
-        """Draw the picture. Raises as :meth:`check`, and ConfigError for latents of no use."""
+        """Draw the picture. Raises as :meth:`check`."""
         self.check(request)
         received, notes = self.received(request)
         latents = self.receiver.restore(received, request.seed)

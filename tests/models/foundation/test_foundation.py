@@ -90,8 +90,10 @@ def test_latents_start_the_diffusion_as_their_picture_does(
     by_latents = draw(generator, latents=latents, strength=0.05)
     by_noise = draw(generator)
     assert np.any(by_latents != by_noise)
-    with pytest.raises(ConfigError, match=r"permitted: \(4, 8, 6\)"):
-        draw(generator, latents=latents[:, 1:])
+    generator.check(Request("a cat", 48, 64, latents=latents))
+    for refuse in (generator.check, generator.generate):
+        with pytest.raises(ConfigError, match=r"permitted: \(4, 8, 6\)"):
+            refuse(Request("a cat", 48, 64, latents=latents[:, 1:]))
 
 
 @pytest.mark.parametrize("given", [{}, {"coarse": PICTURE, "strength": 0.5}])
@@ -135,6 +137,8 @@ def test_edges_without_a_control_network_are_refused(checkpoints: Path) -> None:
     assert not plain.takes_edges
     with pytest.raises(ConfigError, match="no edge control"):
         draw(plain, edges=EDGES)
+    with pytest.raises(ConfigError, match="no edge control"):
+        plain.check(Request("a cat", edges=EDGES))
 
 
 def test_captioner_writes_words_of_its_vocabulary(checkpoints: Path) -> None:

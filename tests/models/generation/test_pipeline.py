@@ -120,9 +120,10 @@ def test_a_prompt_alone_is_planned_and_one_with_edges_is_not(tiny):
     ],
 )
 def test_bad_requests_are_refused_in_one_line(tiny, request_, complaint):
-    with pytest.raises(ConfigError) as caught:
-        tiny.generate(request_)
-    assert complaint in str(caught.value)
+    for refuse in (tiny.generate, tiny.check):
+        with pytest.raises(ConfigError) as caught:
+            refuse(request_)
+        assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
