@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -42,6 +43,10 @@ __all__ = ["BOTH", "WORDS", "add_arguments", "measure", "run"]
 log = logging.getLogger(__name__)
 
 SHOWN_COLUMNS = ("likeness", "fit", "ms_ssim", "edge_ms_ssim", "attributes", "relations", "shape")
+
+# Whose weights the figures depend on; of a role that an hf: model fills, unused.
+WEIGHTS = ("captioner-v1", "hed-v1", "edge-codec-v1", "vae-v1", "flow-v1", "control-v1",
+           "contrastive-v1", "scene-judge-v1")  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print, draw and store; returns the exit code. Raises ConfigError, ModelError."""
     import torch
 
-    from models.weights_io import write_atomic
+    from models.weights_io import read_card, write_atomic
 
     require_range("threads", args.threads, 0, 1024)
     require_range("most", args.most, 1, 100_000)
@@ -132,6 +137,8 @@ def run(args: argparse.Namespace) -> int:
             done=lambda n, total: progress.update(task, completed=n, total=total),
         )  # fmt: skip
     show(result)
+    result["weights"] = {n: read_card(n)["sha256"] for n in WEIGHTS}
+    result["versions"] = {"torch": torch.__version__, "numpy": np.__version__}
     if args.json:
         write_atomic(Path(args.json), (json.dumps(result, indent=1) + "\n").encode())
     if args.plot or args.pictures:

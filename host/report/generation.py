@@ -93,7 +93,7 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         return found
     if told["seconds"] is not None:
         found.append(("generated", f"{drawn_text(told)}, guidance {told['guidance']:g}"))
-    found.extend((name, f"{value:.3f}") for name, value in told["scores"].items())
+    found.extend((short_name(name), f"{value:.3f}") for name, value in told["scores"].items())
     if told["fidelity"]:
         found.append(("fidelity", fidelity_text(told["fidelity"])))
     return found
@@ -122,6 +122,12 @@ def drawn_text(told: dict[str, Any]) -> str:
     steps = told["steps"]
     shown = name if len(name) <= NAME_CHARS else f"…{name[1 - NAME_CHARS :]}"
     return f"{shown}, {steps} step{'s' * (steps != 1)}, {told['seconds']:.2f} s"
+
+
+def short_name(name: str) -> str:
+    """A score's name for the eye: ``1-LPIPS hf:/models/alexnet`` is ``1-LPIPS alexnet``."""
+    words = (w.rstrip("/").rsplit("/", 1)[-1] if w.startswith("hf:") else w for w in name.split())
+    return " ".join(words)
 
 
 def fidelity_text(fidelity: dict[str, Any]) -> str:

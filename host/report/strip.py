@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from host.pipeline.outcome import Outcome
-from host.report.generation import drawn_text, fidelity_text, stream_text
+from host.report.generation import drawn_text, fidelity_text, short_name, stream_text
 from host.report.style import BLUE, INK, MUTED, picture, style
 from host.report.table import shortened
 
@@ -79,14 +79,15 @@ def costs_and_scores(axes: Axes, report: dict[str, Any]) -> None:
     lines = [(row["name"], stream_text(row)) for row in report["streams"]]
     if told["seconds"] is not None:
         lines.append(("drawn", drawn_text(told)))
-    lines += [(name, f"{value:.3f}") for name, value in told["scores"].items()]
+    lines += [(short_name(name), f"{value:.3f}") for name, value in told["scores"].items()]
     if told["fidelity"]:
         lines.append(("fidelity", fidelity_text(told["fidelity"])))
     y = FIRST_LINE
     for label, value in lines[:LINES_MAX]:
-        axes.text(0.03, y, label[:18], transform=axes.transAxes, size=7.6, color=MUTED, va="top")
+        x, most = (0.27, 14) if len(label) <= 14 else (0.72, 42)
+        axes.text(0.03, y, label[:most], transform=axes.transAxes, size=7.6, color=MUTED, va="top")
         axes.text(
-            0.27, y, value, transform=axes.transAxes, size=7.3, va="top", parse_math=False,
+            x, y, value, transform=axes.transAxes, size=7.3, va="top", parse_math=False,
             color=BLUE if label == "fidelity" else INK,
         )  # fmt: skip
         y -= LINE

@@ -11,6 +11,7 @@ from PIL import Image
 from host.report.document import build, plain, to_json
 from host.report.drawing import draw
 from host.report.files import output_folder, write_all
+from host.report.generation import short_name
 from host.report.table import rows
 from host.report.write import write_report
 from semcom_blocks.errors import ArqGaveUp, ConfigError, LinkError
@@ -130,3 +131,9 @@ def test_a_failure_leaves_no_folder_behind(tmp_path):
         (out / "kept").write_text("x")
         raise KeyError
     assert (deep / "kept").exists()
+
+
+def test_names_of_judges_are_short_for_the_eye():
+    assert short_name("1-LPIPS hf:/srv/models/alexnet/") == "1-LPIPS alexnet"
+    assert short_name("hf:openai/clip-vit-base-patch32") == "clip-vit-base-patch32"
+    assert short_name("contrastive-v1") == "contrastive-v1"
