@@ -71,7 +71,7 @@ class Framer:
         """
         num = self._numerology
         rows = -(-self.analog_per_frame // num.n_data)
-        self._bands[job_id] = BandQueue(table.check(num), min(rows, most_rows(table, num)))
+        self._bands[job_id] = BandQueue(table.check(num), max(1, min(rows, most_rows(table, num))))
 
     def add_packet(self, job_id: int, packet: bytes) -> None:
         """Queue one prompt packet; raises :class:`ConfigError` if no header can describe it."""

@@ -248,11 +248,10 @@ def build_grid(layout: FrameLayout, digital: bytes, analog: np.ndarray) -> np.nd
 
 def most_rows(table: BandTable, numerology: Numerology) -> int:
     """OFDM symbols that the bands of a frame may last, beside header, table and block pilots."""
-    room = MAX_FRAME_SAMPLES - preamble_len(numerology)
-    symbols = room // numerology.symbol_len
-    n_data_symbols = symbols
-    while (found := Geometry(numerology, n_data_symbols).n_symbols) > symbols:
-        n_data_symbols -= min(found - symbols, n_data_symbols)
+    symbols = (MAX_FRAME_SAMPLES - preamble_len(numerology)) // numerology.symbol_len
+    longer = Geometry(numerology, symbols)
+    is_pilots = longer.block_mask[: symbols - longer.n_header]
+    n_data_symbols = len(is_pilots) - int(np.count_nonzero(is_pilots))
     chunks = ((0, 0),) * len(table.stream_ids)
     bits = table.bands[0].bits_per_symbol
     header = FrameHeader(0, 0, bits_per_symbol=bits, bands=table, band_chunks=chunks)

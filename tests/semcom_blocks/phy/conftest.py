@@ -9,6 +9,8 @@ import pytest
 
 from semcom_blocks.channel.channel import SoftwareChannel
 from semcom_blocks.channel.config import ChannelConfig
+from semcom_blocks.phy import qam
+from semcom_blocks.phy.bands import BandTable
 from semcom_blocks.phy.grid import FrameLayout, build_grid
 from semcom_blocks.phy.header import FrameHeader
 from semcom_blocks.phy.modulator import TransmitLevel, modulate
@@ -74,6 +76,32 @@ class Link:
         layout = FrameLayout(self.numerology, header)
         grid = build_grid(layout, data, symbols)
         return Sent(layout, data, symbols, grid, modulate(grid, self.numerology, level))
+
+    def banded(
+        self, table: BandTable, counts: Iterable[int], digital: int = 0, seq: int = 0
+    ) -> Sent:
+        """A frame in bands: so many random points of each stream's constellation (or Gaussian)."""
+        symbols = [
+            self.points(count, band.bits_per_symbol) if band.bits_per_symbol else self.normal(count)
+            for band, count in zip(table.bands[1:], counts, strict=True)
+        ]
+        header = FrameHeader(
+            JOB_ID,
+            seq,
+            digital_bytes=digital,
+            bits_per_symbol=table.bands[0].bits_per_symbol,
+            bands=table,
+            band_chunks=tuple((100 * seq, len(part)) for part in symbols),
+        )
+        layout, data = FrameLayout(self.numerology, header), self.rng.bytes(digital)
+        analog = np.concatenate([np.zeros(0, np.complex64), *symbols])
+        grid = build_grid(layout, data, analog)
+        return Sent(layout, data, analog, grid, modulate(grid, self.numerology))
+
+    def points(self, n: int, bits_per_symbol: int) -> np.ndarray:
+        """Random points of a constellation, complex64 (n,)."""
+        bits = self.rng.integers(0, 2, n * bits_per_symbol, dtype=np.uint8)
+        return qam.modulate(bits, bits_per_symbol)
 
     def send(
         self,
