@@ -27,6 +27,8 @@ def check_run(
         raise ConfigError(f"radio {kind!a} names no device, permitted: {kind}:{argument}")
     if run.generation.enabled:
         _check_generation(run)
+    if run.allocation.adapt:
+        _check_adapt(run)
     if run.radio.cyclic:
         _check_cyclic(run)
     if host is not None:
@@ -46,6 +48,16 @@ def _check_generation(run: RunConfig) -> None:
     if generator in RECEIVERS and (wanted.edges or wanted.coarse):
         name = "edges" if wanted.edges else "coarse"
         raise ConfigError(f"generation.{name} with generator {generator!a}, permitted: latents")
+
+
+def _check_adapt(run: RunConfig) -> None:
+    """What is planned are bits; analog symbols have no modulation to choose."""
+    wanted = run.generation
+    if not wanted.enabled or wanted.coarse or wanted.latents:
+        raise ConfigError("allocation.adapt without, or beside more than, a prompt and its edges, "
+                          "permitted: --streams prompt,edges or prompt")  # fmt: skip
+    if run.link.feedback == "none":
+        raise ConfigError("allocation.adapt with link.feedback 'none', permitted: zmq, air")
 
 
 def _check_cyclic(run: RunConfig) -> None:

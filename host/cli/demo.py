@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the receiver's radio, where it is another one than the sender's",
         default="as --radio",
     )
+    options.add_allocation(parser)
     options.add_generation(parser, "tx", "rx")
     options.add_channel(parser, "Es/N0 per complex data symbol in dB")
     options.add_receiver(parser)
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from host.report.write import import_early, write_report
 
     given = overrides(args) | options.generation_overrides(args)
+    given |= options.allocation_overrides(args)
     # A flowgraph has its own channel, which this command knows only if told.
     unknown = args.attach and not {"channel.model", "channel.snr_db"} & set(given)
     defaults = {"channel.model": "none"} if unknown else {}

@@ -94,6 +94,57 @@ def add_generation(parser: argparse.ArgumentParser, *sides: str) -> None:
 STREAM_FLAGS = ("edges", "coarse", "latents")
 
 
+def add_allocation(parser: argparse.ArgumentParser) -> None:
+    """Streams in bands of their own."""
+    group = parser.add_argument_group("allocation")
+    group.add_argument(
+        "--streams",
+        type=_streams,
+        default=None,
+        metavar="NAME,NAME",
+        help="what is sent, the prompt and any of edges, coarse, latents: prompt,edges",
+    )
+    group.add_argument(
+        "--adapt",
+        dest="allocation.adapt",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="sound the channel, then give prompt and edges bands of their own: carriers, power "
+        "and modulation chosen by what each has to bear",
+    )
+    add_field(group, "--edge-ber", "allocation.edge_ber", "wrong bits that the edge map bears")
+    add_field(
+        group,
+        "--edge-modulation",
+        "allocation.edge_order",
+        "order of the edge map's modulation, whatever the channel",
+        default="QPSK, with --adapt the best",
+    )
+    add_field(group, "--margin-db", "allocation.margin_db", "SNR kept in hand in dB")
+
+
+def _streams(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    known = ("prompt", *STREAM_FLAGS)
+    if "prompt" not in names or len(set(names)) < len(names) or not set(names) <= set(known):
+        raise argparse.ArgumentTypeError(
+            f"streams are {text!a}, permitted: prompt and any of {', '.join(STREAM_FLAGS)}"
+        )
+    return names
+
+
+def allocation_overrides(args: argparse.Namespace) -> dict[str, object]:
+    """What the options of :func:`add_allocation` mean for other fields, by dotted name."""
+    found: dict[str, object] = {}
+    if args.streams is not None:
+        found = {f"generation.{name}": name in args.streams for name in STREAM_FLAGS}
+        found["generation.enabled"] = True
+    order = getattr(args, "allocation.edge_order", None)
+    if order is not None:
+        found["generation.edge_bits_per_symbol"] = order.bit_length() - 1
+    return found
+
+
 def generation_overrides(args: argparse.Namespace) -> dict[str, bool]:
     """What the flags of :func:`add_generation` ask for, by dotted name."""
     asked = {key.removeprefix("ask."): on for key, on in vars(args).items() if key[:4] == "ask."}

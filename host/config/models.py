@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from host.config.allocation import AllocationConfig
 from host.config.base import Frozen
 from host.config.generation import GenerationConfig, ModelsConfig
 from semcom_blocks.link.arq import ArqConfig as ArqDefaults
@@ -239,6 +240,7 @@ class RunConfig(Frozen):
     channel: ChannelConfig = ChannelConfig()
     codec: CodecConfig = CodecConfig()
     generation: GenerationConfig = GenerationConfig()
+    allocation: AllocationConfig = AllocationConfig()
     models: ModelsConfig = ModelsConfig()
     link: LinkConfig = LinkConfig()
     radio: RadioConfig = RadioConfig()

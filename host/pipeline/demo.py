@@ -15,6 +15,7 @@ from pathlib import Path
 
 from host.config import RunConfig
 from host.images import LoadedImage
+from host.pipeline.adaptation import SOUNDING, adapt, controller_of, sound
 from host.pipeline.decode import measure, receive_picture
 from host.pipeline.exchange import JOB_IDS, Exchange, carry
 from host.pipeline.outcome import Outcome, Stopwatch
@@ -84,11 +85,22 @@ def run_demo(
         progress.stage("air")
         with watch.stage("air"):
             exchange = Exchange(outcome.job_id)
+            bands = None
+            session.wait_devices()
+            if run.allocation.adapt:
+
+                def sounding(exchange: Exchange) -> None:
+                    source.transmit(exchange.job_id, SOUNDING, {})
+                    carry(exchange, source, sink, session.alive, progress, session.keepers)
+
+                heard = sound((outcome.job_id - 1) % JOB_IDS, sounding)
+                outcome.adaptation = adapt(controller_of(run), run, sent, heard)
+                sent, bands = outcome.adaptation.sent, outcome.adaptation.bands
+                outcome.sends(sent)
 
             def submit(job_id: int) -> None:
-                source.transmit(job_id, sent.prompt_on_air, sent.for_radio())
+                source.transmit(job_id, sent.prompt_on_air, sent.for_radio(), bands)
 
-            session.wait_devices()
             submit(outcome.job_id)
             carry(exchange, source, sink, session.alive, progress, session.keepers, submit)
             outcome.job_id = exchange.job_id

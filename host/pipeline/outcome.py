@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from host.pipeline.records import STREAM_PICTURE, FrameLog, Reception, Transmiss
 from host.pipeline.semantics import Semantics
 from host.pipeline.synthesis import Synthesis
 from semcom_blocks.errors import ArqGaveUp, LinkError, SemcomError
+
+if TYPE_CHECKING:
+    from host.pipeline.adaptation import Adaptation
 
 
 @dataclass
@@ -56,6 +59,7 @@ class Outcome:
     picture: np.ndarray | None = None
     semantics: Semantics | None = None
     synthesis: Synthesis | None = None
+    adaptation: Adaptation | None = None
     transmission: Transmission | None = None
     reception: Reception | None = None
     frames: FrameLog = field(default_factory=FrameLog)

@@ -99,9 +99,17 @@ class SourcePort(RadioPort):
             self._messages.send(Message("ping", {"id": "ping"}), 0)
 
     def transmit(
-        self, job_id: int, prompt: str, streams: dict[int, tuple[np.ndarray, dict[str, Any]]]
+        self,
+        job_id: int,
+        prompt: str,
+        streams: dict[int, tuple[np.ndarray, dict[str, Any]]],
+        bands: list[dict[str, Any]] | None = None,
     ) -> None:
-        """Hand over a job: ``streams`` maps stream id to complex64 symbols and descriptor."""
+        """Hand over a job: ``streams`` maps stream id to complex64 symbols and descriptor.
+
+        ``bands``: carriers, power and modulation of the prompt and each stream, see
+        ``semcom_blocks.phy.bands``; without them all share one payload.
+        """
         meta = {
             "id": f"job-{job_id}",
             "job_id": job_id,
@@ -111,6 +119,8 @@ class SourcePort(RadioPort):
                 for identifier, (_, descriptor) in streams.items()
             ],
         }
+        if bands is not None:
+            meta["bands"] = bands
         arrays = {f"stream_{identifier}": symbols for identifier, (symbols, _) in streams.items()}
         if not self._messages.send(Message("transmit", meta, arrays), SEND_TIMEOUT_S):
             raise PeerError(f"{self.name} takes no job within {SEND_TIMEOUT_S:g} s")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from semcom_blocks.wire import Message
 STREAM_PICTURE = 0  # JSCC symbols of the picture, whole or coarse
 STREAM_EDGES = 1  # bits of its edge map
 STREAM_LATENTS = 2  # its latents, analog
+CARRIERS_KEPT = 8  # frames of which the SNR of each carrier is kept
 FRAMES_LOGGED_MAX = 100_000  # bounds the memory of a receiver that runs for days on one job
 
 
@@ -183,6 +185,9 @@ class FrameLog:
     # Where the receiver's window of the first long symbol begins in the stream.
     timing_sample: list[int] = field(default_factory=list)
     channel: np.ndarray | None = None
+    # Of bands, one list a frame; and |H|²/σ² of the used carriers in the last frames, ends too.
+    band_snr_db: list[list[float]] = field(default_factory=list)
+    carrier_snr: deque[np.ndarray] = field(default_factory=lambda: deque(maxlen=CARRIERS_KEPT))
     # Frames by the estimator of their channel, and the counters of one that asks the service.
     estimators: dict[str, int] = field(default_factory=dict)
     estimator_counters: dict[str, int] = field(default_factory=dict)
@@ -193,6 +198,7 @@ class FrameLog:
         if message.meta.get("header_ok") is False:
             self.bad_headers += 1
             return
+        self._note_carriers(message)
         if message.meta.get("end"):  # closes a job, carries nothing
             return
         if len(self.seq) >= FRAMES_LOGGED_MAX:
@@ -211,6 +217,17 @@ class FrameLog:
         channel = message.arrays.get("channel")
         if channel is not None and channel.dtype == np.complex64 and channel.ndim == 1:
             self.channel = channel
+        told = message.meta.get("band_snr_db")
+        if isinstance(told, list) and told:
+            self.band_snr_db.append([number(value) for value in told])
+
+    def _note_carriers(self, message: Message) -> None:
+        channel, noise_var = message.arrays.get("channel"), number(message.meta.get("noise_var"))
+        if channel is None or channel.dtype != np.complex64 or channel.ndim != 1:
+            return
+        power = channel.real.astype(float) ** 2 + channel.imag.astype(float) ** 2
+        if noise_var > 0 and np.all(np.isfinite(power)):
+            self.carrier_snr.append(power / noise_var)
 
     def __len__(self) -> int:
         return len(self.seq)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from host.config import RunConfig
 from host.images import LoadedImage
+from host.pipeline.adaptation import adapt, controller_of
 from host.pipeline.demo import job_id_of
 from host.pipeline.exchange import Exchange, carry
 from host.pipeline.outcome import Outcome, Stopwatch
@@ -44,13 +45,17 @@ def run_send(
         progress.stage("encode")
         with watch.stage("encode"):
             sent = decompose(host, run, original, prompt)
+        bands = None
+        if run.allocation.adapt:  # nobody tells of the channel before: a careful plan
+            outcome.adaptation = adapt(controller_of(run), run, sent)
+            sent, bands = outcome.adaptation.sent, outcome.adaptation.bands
         outcome.sends(sent)
         progress.stage("air")
         with watch.stage("air"):
             exchange = Exchange(outcome.job_id)
 
             def submit(job_id: int) -> None:
-                source.transmit(job_id, sent.prompt_on_air, sent.for_radio())
+                source.transmit(job_id, sent.prompt_on_air, sent.for_radio(), bands)
 
             session.wait_devices()
             submit(outcome.job_id)

@@ -7,6 +7,7 @@
               AWGN channel of the set SNR
     replay    of a recording only: each frame as first received and as received now
     streams   symbols and bits of each semantic stream
+    allocation  carriers, power, modulation of each stream as planned; null without bands
     generation  sampler, scores and counted fidelity; null unless the picture was drawn
     cost      symbols, symbols per pixel, samples and seconds on the air
     timing_s  seconds of each stage; measure is what only the report needs
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from host.pipeline.outcome import Outcome
+from host.report.allocation import allocation
 from host.report.generation import generation, streams
 
 SCHEMA = 1
@@ -55,6 +57,7 @@ def build(outcome: Outcome) -> dict[str, Any]:
             "quality": _quality(outcome),
             "cost": _cost(outcome),
             "streams": streams(outcome, _pixels(outcome)),
+            "allocation": allocation(outcome),
             "generation": generation(outcome),
             **replay,
             "timing_s": outcome.timing_s,

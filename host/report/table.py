@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from host.prompts import for_display
+from host.report.allocation import rows as allocation_rows
 from host.report.generation import rows as generation_rows
 
 REPLAY_ROWS_MAX = 40  # a terminal's height; report.json has them all
@@ -50,6 +51,7 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     found.append(("PAPR", figure(link["papr_db"], 1, " dB")))
     found.append(("PSNR", _psnr(quality)))
     found.append(("MS-SSIM", _ms_ssim(quality)))
+    found.extend(allocation_rows(report))
     found.extend(generation_rows(report))
     found.append(("cost", figure(cost["symbols_per_pixel"], 3, " symbols/pixel")))
     stages = [name for name in ("setup", "encode", "air", "decode") if name in timing]
