@@ -114,9 +114,20 @@ def profile_covariances(numerology: Numerology) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def profile_modes(numerology: Numerology) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues (profiles, n_used) and eigenvectors (profiles, n_used, n_used) of the above."""
-    values, vectors = np.linalg.eigh(profile_covariances(numerology))
-    return np.maximum(values, 0.0), vectors
+    """Eigenvalues (profiles, n_used) and eigenvectors (profiles, n_used, n_used) of the above.
+
+    The used carriers lie as k and -k, so R = J R* J, and Q = [[I, jI], [J, -jJ]] / √2 makes QᴴRQ
+    real: its decomposition takes a fourth of the time, which at 800 carriers is seconds.
+    """
+    covariances = profile_covariances(numerology)
+    half = numerology.n_used // 2
+    a, b = covariances[:, :half, :half], covariances[:, :half, : half - 1 : -1]
+    corner = (b - a).imag
+    upper = np.concatenate([(a + b).real, corner], axis=2)
+    lower = np.concatenate([corner.swapaxes(1, 2), (a - b).real], axis=2)
+    values, modes = np.linalg.eigh(np.concatenate([upper, lower], axis=1))
+    vectors = (modes[:, :half] + 1j * modes[:, half:]) / np.sqrt(2)
+    return np.maximum(values, 0.0), np.concatenate([vectors, vectors.conj()[:, ::-1]], axis=1)
 
 
 def lmmse(
