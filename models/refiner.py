@@ -33,6 +33,7 @@ Training: :mod:`host.train.refiner`; what it brings and costs: ``./semcom eval r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,9 @@ from semcom_blocks.errors import ConfigError, require_range
 
 WEIGHTS = "refiner-v1"
 STRIDE = 4  # pixels; the padding multiple
+MAX_PIXELS = 16_000_000  # as many as the link takes
+TILE = 1024  # pixels a side at once: features of some 400 MB
+HALO = 64  # pixels around a tile: more than a change of the input reaches (54)
 
 
 @dataclass(frozen=True)
@@ -115,10 +119,20 @@ class PhotoRefiner:
 
         Raises :class:`ConfigError` for anything but a picture, or a strength outside 0…1.
         """
-        check_picture(coarse)
+        check_picture(coarse, MAX_PIXELS)
         require_range("strength", strength, 0, 1)
+        refined = np.empty_like(coarse)
+        height, width = coarse.shape[:2]
+        for top, left in product(range(0, height, TILE), range(0, width, TILE)):
+            first = (max(0, top - HALO), max(0, left - HALO))  # row, column of what is looked at
+            seen = coarse[first[0] : top + TILE + HALO, first[1] : left + TILE + HALO]
+            part = self._refine(seen, strength)[top - first[0] :, left - first[1] :]
+            refined[top : top + TILE, left : left + TILE] = part[:TILE, :TILE]
+        return refined
+
+    def _refine(self, coarse: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:
+        """The same of a picture that is taken whole."""
         height, width = coarse.shape[:2]
         whole = picture_tensor(coarse)
         residual = self.network(padded(whole, STRIDE))[..., :height, :width]
-        refined = (whole + strength * residual)[0].permute(1, 2, 0)
-        return np.ascontiguousarray(to_bytes(refined))
+        return to_bytes((whole + strength * residual)[0].permute(1, 2, 0))

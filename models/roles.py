@@ -29,6 +29,7 @@ MAX_STEPS = 1000  # diffusion schedules of the foundation tier end there
 MAX_GUIDANCE = 50.0
 MAX_SEED = 2**63 - 1
 MAX_PICTURE_SIDE = 2048  # pixels; a generator's memory grows with the square of the tokens
+MAX_REFINED_SIDE = 16_384  # of a coarse picture, which may be refined part by part
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,9 @@ class Request:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_range("width", self.width, 16, MAX_PICTURE_SIDE)
-        require_range("height", self.height, 16, MAX_PICTURE_SIDE)
+        longest = MAX_PICTURE_SIDE if self.coarse is None else MAX_REFINED_SIDE
+        require_range("width", self.width, 16, longest)
+        require_range("height", self.height, 16, longest)
         require_range("strength", self.strength, 0, 1)
         require_range("edge_scale", self.edge_scale, 0, 10)
         require_range("seed", self.seed, 0, MAX_SEED)

@@ -171,7 +171,8 @@ def check_drawable(
         host.check(request_meta(run, sent.prompt, (width, height), codec), stand_in)
     except ConfigError as error:
         hint = LATENTS_HINT if run.models.generator in RECEIVERS else PHOTO_HINT
-        if run.models.generator.startswith(EMBEDDED) and original.caption is None:
+        drawn_from_words = not {"coarse", "latents"} & set(stand_in) and original.caption is None
+        if run.models.generator.startswith(EMBEDDED) and drawn_from_words:
             raise ConfigError(f"{error}; {hint}") from None
         raise
 

@@ -24,8 +24,8 @@ from torch import Tensor
 
 from models.foundation.checkpoint import PIPELINE_INDEX, Checkpoint, quiet_libraries
 from models.foundation.placement import Placement
-from models.roles import Generated, Request, StepDone
-from semcom_blocks.errors import ConfigError
+from models.roles import MAX_PICTURE_SIDE, Generated, Request, StepDone
+from semcom_blocks.errors import ConfigError, require_range
 
 KINDS = (
     "StableDiffusionPipeline",
@@ -95,7 +95,9 @@ class DiffusionGenerator:
         return tokenizer.decode(tokens[1 : limit - 1], skip_special_tokens=True), (note,)
 
     def check(self, request: Request) -> None:
-        """Raises ConfigError for edges without a ControlNet, or latents of another shape."""
+        """Raises ConfigError for edges without a ControlNet, latents of another shape, a size."""
+        for name in ("width", "height"):
+            require_range(name, getattr(request, name), MULTIPLE, MAX_PICTURE_SIDE)
         if request.edges is not None and self._control is None:
             raise ConfigError(
                 "generator has no edge control, permitted with edges: a ControlNet as 'control'"

@@ -25,6 +25,8 @@ TRAINED = {
     "nflow": (coupling.CouplingReceiver, coupling.CouplingConfig, coupling.NAME),
     "gan": (adversarial.AdversarialReceiver, adversarial.AdversarialConfig, adversarial.NAME),
 }
+# Every place attends to every other: half a minute on two processor cores.
+MAX_ATTENDED_PIXELS = 520 * 520
 KINDS = (*TRAINED, "diffusion")
 
 
@@ -71,6 +73,11 @@ class ReceiverGenerator:
             side = getattr(request, name)
             if side % (2 * STRIDE):
                 raise ConfigError(f"{name} is {side}, permitted: multiples of {2 * STRIDE}")
+        pixels = request.width * request.height
+        if isinstance(self.receiver, DiffusionReceiver) and pixels > MAX_ATTENDED_PIXELS:
+            raise ConfigError(
+                f"picture has {pixels} pixels, permitted for {self.name}: {MAX_ATTENDED_PIXELS}"
+            )
         self.received(request)
 
     @torch.no_grad()

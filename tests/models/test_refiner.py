@@ -45,6 +45,28 @@ def test_any_size_will_do(refiner, size):
     assert refiner.refine(picture).shape == picture.shape
 
 
+@pytest.mark.parametrize("size", [(131, 200), (64, 65), (130, 63)])
+def test_a_large_picture_is_refined_by_parts_as_if_whole(refiner, size, monkeypatch):
+    picture = RNG.integers(40, 216, (*size, 3), dtype=np.uint8)
+    whole = refiner.refine(picture)
+    monkeypatch.setattr("models.refiner.TILE", 64)
+    assert np.array_equal(refiner.refine(picture), whole)
+
+
+def test_the_halo_is_wider_than_the_shipped_networks_reach():
+    torch.manual_seed(0)
+    network = Refiner()
+    with torch.no_grad():
+        network.leave[-2].weight.add_(torch.randn(network.leave[-2].weight.shape))
+    picture = torch.full((1, 3, 4, 260), 0.5)
+    changed = picture.clone()
+    changed[..., 128:132] = 1.0
+    apart = (network(picture) - network(changed)).abs().amax((0, 1, 2))
+    assert apart[:64].max() == 0
+    assert apart[196:].max() == 0
+    assert apart[128:132].max() > 0
+
+
 def test_far_corners_do_not_reach_each_other(refiner):
     picture = RNG.integers(0, 256, (160, 16, 3), dtype=np.uint8)
     other = picture.copy()
