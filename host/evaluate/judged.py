@@ -60,7 +60,8 @@ class Judged:
 
     def _pairs(self, judge: PictureJudge, pictures: Sequence[Picture]) -> dict[str, float]:
         scores = [judge.compare(*pair) for pair in zip(self.references, pictures, strict=True)]
-        return {name: float(np.mean([s[name] for s in scores])) for name in scores[0]}
+        names = scores[0] if all(scores) else ()  # none for what a judge cannot see
+        return {name: float(np.mean([s[name] for s in scores])) for name in names}
 
 
 def embedded(embed: Callable[[Sequence], object], items: Sequence) -> NDArray[np.float64]:

@@ -119,6 +119,8 @@ class HfLpips:
         return float(torch.stack(parts).sum())
 
     def compare(self, reference: Picture, picture: Picture) -> dict[str, float]:
-        """See :class:`models.roles.PictureJudge`."""
+        """See :class:`models.roles.PictureJudge`; no score for pictures below MIN_SIDE."""
+        if min(picture.shape[:2]) < MIN_SIDE:
+            return {}
         distance = self.distance(reference, picture)
         return {f"1-LPIPS {self.name}": max(0.0, 1.0 - distance)}

@@ -95,6 +95,7 @@ def test_lpips_wants_pictures_of_one_size(judge: HfLpips) -> None:
         judge.distance(PICTURE, PICTURE[:63])
     with pytest.raises(ConfigError, match="at least 32x32"):
         judge.distance(PICTURE[:31], PICTURE[:31])
+    assert judge.compare(PICTURE[:31], PICTURE[:31]) == {}  # a small picture ends no job
 
 
 def test_weights_that_lack_a_layer_are_refused(checkpoints: Path, tmp_path: Path) -> None:
