@@ -69,8 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--told", action="store_true", help="the edge decoder knows the rate")
     add("--seed", type=int, default=1, help="of errors and noise (default: %(default)s)")
     add("--threads", type=int, default=0, help="processor threads, 0 = all")
-    for role in ("generator", "captioner", "edges"):
+    for role in ("generator", "captioner"):
         add(f"--{role}", default="embedded", metavar="MODEL", help="embedded or hf:ID-or-FOLDER")
+    add("--edges", default="embedded", metavar="MODEL", help="embedded or canny")
     add("--control", metavar="MODEL", help="ControlNet of an hf: generator")
     add("--steps", type=int, help="of the sampler (default: the generator's)")
     add("--guidance", type=float, help="by the prompt (default: the generator's)")
