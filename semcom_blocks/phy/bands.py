@@ -104,9 +104,7 @@ class BandTable:
             raise ConfigError("the prompt has two bands, permitted: the first")
         if len(set(self.stream_ids)) < len(self.stream_ids):
             raise ConfigError(f"streams of the bands are {self.stream_ids}, permitted: each once")
-        power = sum(band.power for band in self.bands)
-        if power > 1 + ROUNDING:
-            raise ConfigError(f"power of the bands is {power:g} in all, permitted: up to 1")
+        _require_share(sum(band.power for band in self.bands))
 
     @property
     def stream_ids(self) -> tuple[int, ...]:
@@ -177,6 +175,7 @@ class BandTable:
             if not isinstance(entry, Mapping) or set(entry) != set(names):
                 raise ConfigError(f"band {index} is no table of {', '.join(names)}")
             bands.append(Band(**entry))
+        _require_share(sum(entry["power"] for entry in entries))
         return cls(tuple(bands))
 
     def to_list(self) -> list[dict[str, Any]]:
@@ -214,3 +213,8 @@ def _whole(name: str, value: Any, low: int, high: int) -> None:
     if type(value) is not int:
         raise ConfigError(f"{name} is {value!r}, permitted: {low} to {high}")
     require_range(name, value, low, high)
+
+
+def _require_share(power: float) -> None:
+    if power > 1 + ROUNDING:
+        raise ConfigError(f"power of the bands is {power:g} in all, permitted: up to 1")

@@ -18,6 +18,7 @@ from semcom_blocks.gr.prompt_arq_receiver import PromptArqReceiver
 from semcom_blocks.gr.prompt_arq_sender import PromptArqSender
 from semcom_blocks.gr.software_channel import SoftwareChannelBlock
 from semcom_blocks.link.arq import ArqConfig
+from semcom_blocks.phy.bands import BandTable
 from tests.semcom_blocks.gr.bench import Bench, Recorder, send
 
 
@@ -61,6 +62,7 @@ class BlockLink(Bench):
         self.chain(self.channel, self.air)
         self.message(self.arq, "packets", self.pilots, "payload")
         self.message(self.pilots, "grid", self.modulator, "grid")
+        self.message(self.modulator, "status", self.pilots, "sent")
         self.message(self.sync, "frames", self.demodulator, "frames")
         self.message(self.demodulator, "grid", self.estimator, "grid")
         self.message(self.estimator, "estimate", self.equalizer, "estimate")
@@ -89,10 +91,23 @@ class BlockLink(Bench):
             )
         }
 
-    def submit(self, job_id: int, body: bytes, symbols: np.ndarray | None = None) -> None:
-        """Hand in a job as Semantic Source does: analog symbols first."""
-        if symbols is not None:
-            send(self.pilots, "payload", {"job_id": job_id, "stream_id": 1}, symbols)
+    def submit(
+        self,
+        job_id: int,
+        body: bytes,
+        symbols: np.ndarray | dict[int, np.ndarray] | None = None,
+        bands: BandTable | None = None,
+    ) -> None:
+        """Hand in a job as Semantic Source does: bands, analog symbols, then the message.
+
+        ``symbols``: of stream 1, or of several streams.
+        """
+        if bands is not None:
+            send(self.pilots, "payload", {"job_id": job_id, "bands": bands.to_bytes()})
+        streams = symbols if isinstance(symbols, dict) else {1: symbols}
+        for stream_id, values in streams.items():
+            if values is not None:
+                send(self.pilots, "payload", {"job_id": job_id, "stream_id": stream_id}, values)
         send(self.arq, "message", {"job_id": job_id}, body)
 
     def ended(self, job_id: int) -> bool:

@@ -8,6 +8,7 @@ from semcom_blocks.channel import ChannelConfig, SoftwareChannel
 from semcom_blocks.link.arq import ArqConfig, SendPacket
 from semcom_blocks.link.message import SemanticMessage
 from semcom_blocks.link.sender import ArqSender
+from semcom_blocks.phy.bands import Band, BandTable
 from semcom_blocks.phy.framer import Framer
 from semcom_blocks.phy.grid import FrameLayout, build_grid
 from semcom_blocks.phy.modulator import modulate
@@ -34,6 +35,10 @@ WAYS = {
         estimator="ls",
         equalizer="zf",
     ),
+    "bands": Settings(ChannelConfig(snr_db=14.0, cfo_hz=2000.0, sro_ppm=15.0, seed=6), BLIND),
+    "bands in multipath": Settings(
+        ChannelConfig("multipath", snr_db=22.0, delay_spread_s=4e-7, seed=7), BLIND
+    ),
     "front end": Settings(
         ChannelConfig(snr_db=25.0, iq_gain_db=0.3, iq_phase_deg=2.0, dc_offset_db=-25, adc_bits=8),
         BLIND,
@@ -42,17 +47,27 @@ WAYS = {
 }
 
 
-def job():
+BANDS = BandTable((Band(None, 12, 0.3, 2), Band(1, 26, 0.6, 0), Band(9, 8, 0.1, 4)))
+
+
+def job(lengths):
     rng = np.random.default_rng(5)
-    symbols = (rng.standard_normal((7001, 2)) @ [1, 1j] / np.sqrt(2)).astype(np.complex64)
+    streams = {
+        stream_id: (rng.standard_normal((n, 2)) @ [1, 1j] / np.sqrt(2)).astype(np.complex64)
+        for stream_id, n in lengths.items()
+    }
     prompt = "".join(map(chr, rng.integers(0x4E00, 0x9FFF, 100)))
-    return SemanticMessage(prompt, ((1, {"c": "x", "n": len(symbols)}),)).to_bytes(), symbols
+    told = tuple((stream_id, {"c": "x", "n": n}) for stream_id, n in lengths.items())
+    return SemanticMessage(prompt, told).to_bytes(), streams
 
 
-def plain_frames(settings, body, symbols):
+def plain_frames(settings, body, streams, bands):
     """All frames of the job in the order in which they are sent."""
     framer = Framer(settings.analog_per_frame)
-    framer.add_analog(JOB_ID, 1, symbols)
+    if bands is not None:
+        framer.open_bands(JOB_ID, bands)
+    for stream_id, symbols in streams.items():
+        framer.add_analog(JOB_ID, stream_id, symbols)
     for event in ArqSender(settings.arq, session=settings.session).submit(JOB_ID, body, 0.0):
         if isinstance(event, SendPacket):
             framer.add_packet(JOB_ID, event.data)
@@ -71,16 +86,16 @@ def plain_air(settings, sent, starts):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_blocks_and_plain_calls_agree(way):
-    settings = WAYS[way]
-    body, symbols = job()
-    frames = plain_frames(settings, body, symbols)
+    settings, bands = WAYS[way], BANDS if "bands" in way else None
+    body, streams = job({1: 7001} if bands is None else {1: 7001, 9: 2500})
+    frames = plain_frames(settings, body, streams, bands)
     assert sum(bool(frame.digital) for frame in frames) >= 6
     assert sum(bool(len(frame.analog)) for frame in frames) >= 2
 
     link = BlockLink(settings, acks=False)
     received, passed = link.passed["equalizer.frames"], link.passed["equalizer.packets"]
     with link:
-        link.submit(JOB_ID, body, symbols)
+        link.submit(JOB_ID, body, streams, bands)
         until(lambda: len(received) >= len(frames) and link.ended(JOB_ID))
         # The packets take another way, in a thread of its own.
         until(lambda: len(passed) >= sum(bool(frame.digital) for frame in frames))
@@ -112,6 +127,8 @@ def test_blocks_and_plain_calls_agree(way):
         measured = {**plain.info.to_dict(), "start_sample": plain.info.timing_sample}
         for name in ("snr_db", "cfo_hz", "sro_ppm", "evm_db", "start_sample", "power_dbfs"):
             assert meta[name] == measured[name], name
+        assert meta.get("band_snr_db", []) == list(plain.info.band_snr_db)
+        assert bool(plain.info.band_snr_db) == (bands is not None and not frame.header.end)
         for name in ("noise_var", "delay_spread"):
             assert np.array_equal(meta[name], measured[name], equal_nan=True), name
     digital = [plain.payload.digital for plain in read if plain.payload.digital]

@@ -145,3 +145,12 @@ def test_noise_delivers_nothing():
 def test_clock_must_be_finite():
     with pytest.raises(ConfigError, match="inf"):
         ArqReceiver().on_packet(b"", float("inf"))
+
+
+def test_an_ack_tells_what_its_own_packet_met():
+    receiver = ArqReceiver()
+    packets = packets_of(bytes(400))
+    told = ((5.0, 7.5), ())
+    for packet, band_snr_db in zip(packets, told, strict=True):
+        *_, ack = receiver.on_packet(packet, 0.0, band_snr_db)
+        assert Ack.from_bytes(ack.data).band_snr_db == band_snr_db

@@ -8,6 +8,7 @@ from semcom_blocks.link import (
     ArqConfig,
     ArqReceiver,
     ArqSender,
+    BandsHeard,
     MessageDelivered,
     MessageFailed,
     MessageSent,
@@ -271,3 +272,21 @@ def test_settings_out_of_range_are_named(setting):
 def test_session_out_of_range_is_named(session):
     with pytest.raises(ConfigError, match="session is"):
         ArqSender(ArqConfig(), session=session)
+
+
+def test_what_an_ack_tells_of_the_bands_is_handed_on_before_the_result():
+    sender, receiver = make(), ArqReceiver()
+    first, second = sender.submit(1, message_of(2), 0.0)
+    (ack,) = receiver.on_packet(first.data, 0.1, (10.1, -3.0))
+    assert sender.on_ack(ack.data, 0.2) == (BandsHeard(1, (10.0, -3.0)),)
+    *_, ack = receiver.on_packet(second.data, 0.3, (8.0, -2.0))
+    assert sender.on_ack(ack.data, 0.4) == (BandsHeard(1, (8.0, -2.0)), MessageDelivered(1, 2, 0))
+    # A job that is over has nobody to tell.
+    assert sender.on_ack(ack.data, 0.5) == ()
+
+
+def test_an_ack_without_bands_tells_nothing():
+    sender, receiver = make(), ArqReceiver()
+    (packet,) = sender.submit(1, message_of(1), 0.0)
+    _, ack = receiver.on_packet(packet.data, 0.1)
+    assert sender.on_ack(ack.data, 0.2) == (MessageDelivered(1, 1, 0),)

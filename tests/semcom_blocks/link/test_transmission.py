@@ -10,6 +10,7 @@ from semcom_blocks.errors import ConfigError
 from semcom_blocks.link.assembler import MAX_JOB_SYMBOLS
 from semcom_blocks.link.message import MAX_STREAMS
 from semcom_blocks.link.transmission import Transmission
+from semcom_blocks.phy.numerology import Numerology
 
 SYMBOLS = np.array([1, -1j, 0.5 + 0.5j], np.complex64)
 META = {
@@ -130,6 +131,55 @@ def test_as_many_streams_as_a_message_names():
     assert len(job.streams) == MAX_STREAMS
 
 
+PROMPT = {"stream_id": None, "carriers": 12, "power": 0.25, "bits_per_symbol": 2}
+BAND = {"stream_id": 2, "carriers": 36, "power": 0.75, "bits_per_symbol": 4}
+
+FAINT, OTHER = PROMPT | {"power": 0.1}, BAND | {"stream_id": 5, "power": 0.1, "carriers": 6}
+
+
+def test_bands_are_taken_as_they_are():
+    job = Transmission.from_request(META | {"bands": [PROMPT, BAND]}, ARRAYS)
+    assert job.bands is not None and job.bands.to_list() == [PROMPT, BAND]
+    assert Transmission.from_request(META, ARRAYS).bands is None
+    assert Transmission.from_request(META | {"bands": None}, ARRAYS).bands is None
+    alone = {"job_id": 7, "prompt": "a cat", "bands": [PROMPT]}
+    assert Transmission.from_request(alone, {}).bands.carriers == (12,)
+
+
+@pytest.mark.parametrize(
+    ("bands", "text"),
+    [
+        ("all", "bands are str, permitted: a list of tables"),
+        ([], "0 bands, permitted: 1 to 17"),
+        ([BAND], "the first band is that of stream 2"),
+        ([PROMPT], "stream 2 has no band, permitted: one for each stream"),
+        ([FAINT, BAND, OTHER | {"carriers": 36}], "84 carriers in all"),
+        ([PROMPT, BAND, OTHER], "power of the bands is 1.1 in all"),
+        (
+            [FAINT, BAND | {"carriers": 30}, OTHER],
+            "a band is that of stream 5, permitted: a stream",
+        ),
+        ([PROMPT, BAND | {"power": 0.76}], r"power of the bands is 1\.0"),
+        ([PROMPT, BAND | {"power": -0.1}], r"power of the band of 2 is -0\.1"),
+        ([PROMPT, BAND | {"carriers": 37}], "49 carriers in all, permitted: up to 48"),
+        ([PROMPT, BAND | {"bits_per_symbol": 5}], "bits_per_symbol of the band of 2 is 5"),
+        ([PROMPT | {"carriers": 1}, BAND], "prompt's band is 1, permitted: 2 to 48"),
+    ],
+)
+def test_bad_bands_are_named(bands, text):
+    with pytest.raises(ConfigError, match=text) as refused:
+        Transmission.from_request(META | {"bands": bands}, ARRAYS)
+    assert "\n" not in str(refused.value)
+
+
+def test_bands_fit_the_numerology_at_hand():
+    wide = [PROMPT, BAND | {"carriers": 80}]
+    num = Numerology(128, 32, 104, 8)
+    assert Transmission.from_request(META | {"bands": wide}, ARRAYS, num).bands is not None
+    with pytest.raises(ConfigError, match="92 carriers in all, permitted: up to 48"):
+        Transmission.from_request(META | {"bands": wide}, ARRAYS)
+
+
 class TestReport:
     @pytest.fixture
     def job(self):
@@ -191,3 +241,9 @@ class TestReport:
         for _ in range(3):
             job.on_status({"frame_samples": 10, "power": 1.0, "papr_db": 5.0})
         assert job.report()["frames_total"] == 3
+
+    def test_the_last_that_was_told_of_the_bands(self, job):
+        for told in ([10.0, 5.0], [11.0, 4.75]):
+            job.on_status({"job_id": 7, "band_snr_db": told})
+            assert job.report()["band_snr_db"] == told
+        assert not job.done
