@@ -222,8 +222,8 @@ class Controller:
             if cost[i] < best_cost:
                 best, best_cost, best_sends = int(at[i]), float(cost[i]), float(sends[i])
         if best < 0:
-            text = "more" if fewest > SENDS_TOLD else f"{fewest:.1f}"
-            return None, f"leaves the prompt {text} sends a packet, permitted: {SENDS_MAX:g}"
+            text = f"over {SENDS_TOLD:g}" if fewest > SENDS_TOLD else f"{fewest:.1f}"
+            return None, f"a packet of the prompt would take {text} sends, permitted: {SENDS_MAX:g}"
         chosen = picks[int(pick[best])]
         found = _Found(
             tuple(int(width) for width in splits[split[best]]),

@@ -117,8 +117,7 @@ def add_allocation(parser: argparse.ArgumentParser) -> None:
         group,
         "--edge-modulation",
         "allocation.edge_order",
-        "order of the edge map's modulation, whatever the channel",
-        default="QPSK, with --adapt the best",
+        "order of the edge map's modulation, whatever the channel; 0: QPSK, with --adapt the best",
     )
     add_field(group, "--margin-db", "allocation.margin_db", "SNR kept in hand in dB")
 
@@ -139,8 +138,8 @@ def allocation_overrides(args: argparse.Namespace) -> dict[str, object]:
     if args.streams is not None:
         found = {f"generation.{name}": name in args.streams for name in STREAM_FLAGS}
         found["generation.enabled"] = True
-    order = getattr(args, "allocation.edge_order", None)
-    if order is not None:
+    order = getattr(args, "allocation.edge_order", 0)
+    if order:
         found["generation.edge_bits_per_symbol"] = order.bit_length() - 1
     return found
 

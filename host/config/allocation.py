@@ -17,7 +17,7 @@ class AllocationConfig(Frozen):
     adapt: bool = False
     # Wrong bits that the edge stream bears: at 0.03 the picture keeps 0.999 of its quality.
     edge_ber: float = Field(0.03, ge=1e-7, le=0.1)
-    # One modulation of the edge stream, planned or not; absent means the best that fits.
-    edge_order: Literal[2, 4, 16, 64, 256] | None = None
+    # One modulation order of the edge stream; 0 means the best that fits.
+    edge_order: Literal[0, 2, 4, 16, 64, 256] = 0
     # SNR kept in hand against estimation errors and change.
     margin_db: float = Field(1.0, ge=0, le=20)

@@ -75,6 +75,7 @@ def schemes(document: Document) -> bytes:
 
 
 def _limit(document: Document, ber: float) -> str:
-    if ber == document["tolerated_ber"]:
-        return f"BER {ber:.2g}: {document['target']:g} of the quality"
+    for one in document["targets"]:
+        if one["ber"] == ber:
+            return f"BER {ber:.2g}: likeness {one['target'][0]:g}, MS-SSIM {one['target'][1]:g}"
     return f"BER {ber:.0e}"

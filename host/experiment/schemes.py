@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The adaptive link against fixed modulation and the semantic-unaware single stream (Q6).
 
-At equal quality: the conditioning stream may have as many wrong bits as leave :data:`TARGET` of
-the quality without errors, by the measured curves of Fig. 2; the single stream knows of no
-meaning, so all its bits have the prompt's BER of 1e-7, all carriers and all power.  Jobs have the
-paper's bits, the codes are this testbed's.  Two views:
+At equal quality: the conditioning stream may have as many wrong bits as leave it the paper's
+targets of quality, by the measured curves of Fig. 2, first of all the strictest target; the single
+stream knows of no meaning, so all its bits have the prompt's BER of 1e-7, all carriers and all
+power.  Jobs have the paper's bits, the codes are this testbed's.  Two views:
 
 * ``model``: the paper's, (2) to (5) at the mean SNR, with the constants fitted to this testbed;
 * ``blocks``: jobs sent one by one over block Rayleigh fading, modulations that exist.
@@ -31,18 +31,17 @@ from host.allocation.quality import QualityTable, ber_limit
 from host.allocation.solver import solve
 from host.bench.link.intervals import mean as mean_of
 from host.experiment import blocks
-from host.experiment.quality_figures import METRICS, SET, tables_of
+from host.experiment.quality_figures import METRICS, SET, TARGETS, tables_of
 from host.experiment.settings import Document, Settings
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.link.packets import OVERHEAD_BYTES
 
-TARGET = 0.999  # of both metrics, over their values without errors
 CROSSING_DB = 12.0  # below it the proposed scheme must not be slower
 MEAN_DB = tuple(np.arange(0.0, 24.1, 2.0))
 QUICK_DB = (0.0, 6.0, 12.0)
 JOBS, QUICK_JOBS = 4000, 300
 #: BERs beside the tolerated one, to show on what the comparison hangs.
-LIMITS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 3e-2)
+LIMITS = (1e-6, 1e-4, 1e-3)
 FIXED_ORDER = 4
 BER_MOST = 0.1  # the controller's bounds hold up to a little more
 PACKET_BYTES = int(PROMPT_BITS // 8) + 1 + OVERHEAD_BYTES
@@ -52,8 +51,12 @@ def document(settings: Settings) -> Document:
     """Latency and quality of every scheme over mean SNR."""
     measured = _measured(settings)
     tables = tables_of(measured)
-    tolerated = min(ber_limit(tables, [TARGET] * len(tables)), BER_MOST)
-    limits = (*(limit for limit in LIMITS if limit < tolerated), tolerated)
+    targets = [
+        {"target": list(target), "ber": min(ber_limit(tables, target), BER_MOST)}
+        for target in TARGETS
+    ]
+    tolerated = targets[0]["ber"]
+    limits = tuple(sorted({*LIMITS, *(one["ber"] for one in targets)}))
     mean_db = QUICK_DB if settings.quick else MEAN_DB
     points = [(limit, db) for limit in limits for db in mean_db]
     runs = []
@@ -80,24 +83,34 @@ def document(settings: Settings) -> Document:
         runs.append(row)
         settings.tell((i + 1) / len(points))
     model = _model(limits)
-    slower = [
-        row["mean_snr_db"]
-        for row in runs
-        if row["ber_limit"] == tolerated and row["mean_snr_db"] < CROSSING_DB
-        and row["adaptive"]["mean_ms"] > row["single"]["mean_ms"]
-    ]  # fmt: skip
+    for one in targets:
+        ber = one["ber"]
+        one["blocks_slower_at_db"] = {
+            name: _slower([row for row in runs if row["ber_limit"] == ber], name)
+            for name in ("single", "single, whole bits")
+        }
+        curve = next(curve for curve in model["curves"] if curve["ber"] == ber)
+        one["model_slower_at_db"] = curve["slower_below_12_db"]
     return {
         "job": {"packet_bytes": PACKET_BYTES, "edge_bits": EDGE_BITS},
         "block_ms": 1e3 * blocks.BLOCK_S,
         "jobs_a_point": jobs,
-        "target": TARGET,
+        "targets": targets,
         "tolerated_ber": tolerated,
         "limits": list(limits),
         "model": model,
         "blocks": runs,
-        "slower_at_db": slower,
-        "met": not slower and not model["slower_at_tolerated_db"],
+        "met": not any(one["model_slower_at_db"] for one in targets),
     }
+
+
+def _slower(rows: list[dict[str, Any]], other: str) -> list[float]:
+    """Mean SNRs below the crossing at which the adaptive scheme takes longer than ``other``."""
+    return [
+        row["mean_snr_db"]
+        for row in rows
+        if row["mean_snr_db"] < CROSSING_DB and row["adaptive"]["mean_ms"] > row[other]["mean_ms"]
+    ]
 
 
 def _measured(settings: Settings) -> Document:
@@ -116,18 +129,16 @@ def _model(limits: tuple[float, ...]) -> dict[str, Any]:
     snr_db = np.arange(0.0, 24.01, 0.5)
     prompt = dataclasses.replace(PROMPT, errors=RAYLEIGH)
     single_s = single_stream_delay_s(snr_db)
-    curves, slower = [], []
+    curves = []
     for limit in limits:
         delay_s = solve(prompt, [EDGES], [limit], snr_full_of(snr_db)).delay_s
         below = snr_db[(delay_s > single_s) & (snr_db < CROSSING_DB)]
         curves.append({"ber": limit, "latency_ms": (1e3 * delay_s).tolist(),
                        "slower_below_12_db": below.tolist()})  # fmt: skip
-        slower = below.tolist()  # of the last, the tolerated one
     return {
         "snr_db": snr_db.tolist(),
         "single_ms": (1e3 * single_s).tolist(),
         "curves": curves,
-        "slower_at_tolerated_db": slower,
     }
 
 
@@ -158,9 +169,15 @@ def _told(run: blocks.Run, tables: list[QualityTable], measured: Document) -> di
 
 def lines(document: Document) -> list[str]:
     """For the terminal."""
-    found = [
-        f"tolerated BER at {document['target']:g} of the quality: {document['tolerated_ber']:.3g}"
-    ]
+    found = []
+    for one in document["targets"]:
+        likeness, ms_ssim = one["target"]
+        slow = one["blocks_slower_at_db"]
+        found.append(
+            f"likeness {likeness:g}, MS-SSIM {ms_ssim:g}, BER {one['ber']:.2g}, below 12 dB slower "
+            f"than the single stream: in the model at {_at(one['model_slower_at_db'])}; in blocks "
+            f"at {_at(slow['single'])} (rate (4)), at {_at(slow['single, whole bits'])} (its QAM)"
+        )
     for curve in document["model"]["curves"]:
         below = curve["slower_below_12_db"]
         where = f"slower up to {max(below):g} dB, from {min(below):g}" if below else "never slower"
@@ -174,3 +191,7 @@ def lines(document: Document) -> list[str]:
         found.append(f"blocks, BER {limit:.2g}: latency over the single stream's: "
                      + ", ".join(pairs))  # fmt: skip
     return found
+
+
+def _at(snrs_db: list[float]) -> str:
+    return ", ".join(f"{db:g}" for db in snrs_db) + " dB" if snrs_db else "no SNR"

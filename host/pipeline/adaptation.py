@@ -56,7 +56,7 @@ def controller_of(run: RunConfig) -> Controller:
     return Controller(
         numerology.n_data,
         symbol_s,
-        orders=ORDERS if order is None else (order,),
+        orders=(order,) if order else ORDERS,
         margin_db=run.allocation.margin_db,
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from host.allocation.controller import LinkPlan
 from host.pipeline.outcome import Outcome
 
 MODULATIONS = {2: "BPSK", 4: "QPSK"}
@@ -60,11 +61,20 @@ def allocation(outcome: Outcome) -> dict[str, Any] | None:
     }
 
 
+def headline(plan: LinkPlan) -> str:
+    """The decision in a line: ``bands: 2.97 ms, slowest prompt``, and who is refused."""
+    refused = [band.name for band in plan.streams if not band.order]
+    if not math.isfinite(plan.latency_s):
+        return "bands: the prompt hardly gets through"
+    text = f"bands: {1e3 * plan.latency_s:.2f} ms planned, slowest {plan.bottleneck}"
+    return f"{text}; {', '.join(refused)} refused" if refused else text
+
+
 def _has(heard: Any, index: int | None) -> bool:
     return index is not None and index < len(heard)
 
 
-def _ms(rows: float, plan: Any) -> float | None:
+def _ms(rows: float, plan: LinkPlan) -> float | None:
     slowest = max((plan.prompt.rows, *(band.rows for band in plan.streams)))
     if not (math.isfinite(rows) and math.isfinite(plan.latency_s) and slowest):
         return None

@@ -24,7 +24,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from host.pipeline.adaptation import numerology_of
 from host.pipeline.outcome import Outcome
+from host.report.allocation import headline, modulation
+from host.report.allocation import rows as allocation_rows
 from host.report.generation import rows as generation_rows
 from host.report.strip import costs_and_scores, strip
 from host.report.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PAGE, RED, picture, style
@@ -35,6 +38,7 @@ CAPTION_CHARS = 175  # of a row of figures; of a row of the prompt:
 PROMPT_CHARS = 140
 CHANNEL_SPAN_DB = 6.0  # a flat channel shall look flat
 FRAMES_SPAN_DB = 4.0
+BAND_COLOURS = (ORANGE, GREEN, BLUE, RED)
 CONSTELLATION_LIMIT = 3.2  # analog symbols are about Gaussian: 3 sigma and a margin
 
 
@@ -154,6 +158,7 @@ def _channel(axes: Axes, outcome: Outcome) -> None:
     carriers = np.concatenate([np.arange(-half, 0), np.arange(1, channel.size - half + 1)])
     power_db = 20 * np.log10(np.maximum(np.abs(channel), 1e-6))
     axes.plot(carriers, power_db, color=BLUE, lw=1.8)
+    _bands(axes, outcome, carriers)
     _reach(axes, power_db, CHANNEL_SPAN_DB)
     axes.yaxis.label.set_color(BLUE)
     phase = axes.twinx()
@@ -168,6 +173,27 @@ def _channel(axes: Axes, outcome: Outcome) -> None:
     for spine in phase.spines.values():
         spine.set_color(GRID)
     return None
+
+
+def _bands(axes: Axes, outcome: Outcome, carriers: np.ndarray) -> None:
+    """Carriers of each band as a coloured field with its name."""
+    decided = outcome.adaptation
+    if decided is None:
+        return
+    axes.set_title(headline(decided.plan), loc="left", size=9.5, color=INK)
+    data = np.delete(carriers, numerology_of(outcome.run).comb_index)
+    first = 0
+    for band, colour in zip(
+        (b for b in (decided.plan.prompt, *decided.plan.streams) if b.order), BAND_COLOURS,
+        strict=False,
+    ):  # fmt: skip
+        span = data[first : first + band.carriers]
+        first += band.carriers
+        axes.axvspan(span[0] - 0.5, span[-1] + 0.5, color=colour, alpha=0.10, lw=0)
+        axes.text(
+            span.mean(), 0.97, f"{band.name}\n{modulation(band.order)}\n{band.power:.0%}",
+            transform=axes.get_xaxis_transform(), size=7.5, color=colour, ha="center", va="top",
+        )  # fmt: skip
 
 
 def _reach(axes: Axes, values: np.ndarray, span_min: float) -> None:
@@ -250,7 +276,7 @@ def _caption(page: Figure, report: dict[str, Any]) -> None:
             parse_math=False, linespacing=1.35,
         )  # fmt: skip
         top -= 0.019 * (len(shown) + 0.3)
-    shown_above = {label for label, _ in generation_rows(report)}
+    shown_above = {label for label, _ in (*generation_rows(report), *allocation_rows(report))}
     figures = [
         f"{label} {value}"
         for label, value in rows(report)
