@@ -17,6 +17,7 @@ SHELLS = (  # what may import GNU Radio
     "semcom_blocks/gr/",
     "semcom_blocks/radio/",
     "semcom_blocks/bench/gr_digital.py",
+    "semcom_blocks/bench/gr_fading.py",
 )
 
 # Programs for people: what they print is their result.

@@ -12,6 +12,7 @@ MODELS = {
     "generation": "host.evaluate.generation",
     "bit-errors": "host.evaluate.bit_errors",
     "captioner": "host.evaluate.captioner",
+    "cgan": "host.evaluate.cgan",
     "contrastive": "host.evaluate.contrastive",
     "digital-baseline": "host.evaluate.digital_baseline",
     "digital-bler": "host.evaluate.digital_bler",

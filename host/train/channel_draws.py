@@ -138,6 +138,9 @@ def draw_paths(numerology: Numerology, count: int, rng: np.random.Generator) -> 
     at -= at[:, :1]
     fall = rng.uniform(0.15, 1.5, (len(rows), 1)) * span
     strength = np.exp(-at / fall) * 10 ** (0.5 * rng.standard_normal(size))
+    # In every third the first path leads, and what follows is weak.
+    lead = (rng.random((len(rows), 1)) < 1 / 3) * rng.uniform(0.5, 2.5, (len(rows), 1))
+    strength[:, 1:] *= 10**-lead
     strength *= np.arange(MAX_PATHS) < 1 + rng.integers(0, MAX_PATHS, (len(rows), 1)) ** 2 / 24
     delays[rows, :MAX_PATHS] = at
     powers[rows, :MAX_PATHS] = strength / strength.sum(axis=1, keepdims=True)

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The channel estimator that the model service runs: LS fits in, responses out.
 
-    Ĥ = H_lmmse + s · σ · G(pilots, SNR),        0 ≤ s ≤ 1
+    Ĥ = H_lmmse + σ · G(pilots, SNR),      and then      H_ls + t (Ĥ − H_ls),  0 < t ≤ 1
 
-s is 1 unless the estimate would contradict what was received. With w the weights of the LS values,
+t is 1 unless the estimate contradicts what was received. With w the weights of the LS values,
 
-    misfit(s) = Σ_k w_k |H_ls,k − Ĥ_k|² / σ_n²
+    misfit = Σ_k w_k |H_ls,k − Ĥ_k|² / σ_n²
 
-is about n for the true channel, with a standard deviation of sqrt(n + n²/f) where the noise
-variance was estimated with f degrees of freedom. Beyond three of these s is the largest that is
-not: so a network that meets what it has not learnt is never far worse than the LMMSE.
+is about m = tr E (R + E)⁻¹, the degrees of freedom that the filter calls noise, if its profile is
+right, with a standard deviation of sqrt(m + m²/f) where the noise variance was estimated with f
+degrees of freedom. Beyond two of these t brings the misfit back to where they end: so a network
+that meets what it has not learnt is never far worse than LS.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.channel.generator import Generator, GeneratorConfig
+from models.channel.generator import Generator, GeneratorConfig, noise_freedom, wiener
 from models.channel.observed import Observed, images
 from models.generation.loading import load_network
 from models.weights_io import WEIGHTS_DIR
@@ -30,7 +31,7 @@ from semcom_blocks.phy.numerology import Numerology
 
 NAME = "cgan-v1"
 L2_NAME = "cgan-l2-v1"
-DEVIATIONS = 3.0  # of the misfit: one true channel in some thousands has more
+DEVIATIONS = 2.0  # of the misfit
 
 
 class ChannelEstimator:
@@ -53,11 +54,13 @@ class ChannelEstimator:
         Raises :class:`ModelError` where the network gives what is not finite.
         """
         seen = images(observed)
-        change = (self.network(seen) * seen.turn).numpy() * observed.sigma[:, None]
-        if not np.isfinite(change).all():
+        profile = self.network.profile(seen)
+        change = (wiener(*profile, seen) - seen.start) * seen.turn
+        response = observed.start + change.numpy() * observed.sigma[:, None]
+        if not np.isfinite(response).all():
             raise ModelError(f"{self.name}: estimate is not finite")
-        share = consistent_share(observed, change, freedom)
-        return (observed.start + share[:, None] * change).astype(np.complex64)
+        share = consistent_share(observed, response, noise_freedom(*profile, seen), freedom)
+        return (observed.ls + share[:, None] * (response - observed.ls)).astype(np.complex64)
 
     def estimate_known(
         self, received: KnownCells, reference: KnownCells, numerology: Numerology
@@ -69,16 +72,11 @@ class ChannelEstimator:
         return self.estimate(observed, np.array([max(freedom, 1)]))[0]
 
 
-def consistent_share(observed: Observed, change: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-    """The largest share s of ``change`` (B,n), 0 to 1, that the received pilots allow; (B,)."""
+def consistent_share(
+    observed: Observed, response: np.ndarray, noisy: np.ndarray, freedom: np.ndarray
+) -> np.ndarray:
+    """t of each response (B,n) whose filter calls ``noisy`` (B,) degrees of freedom noise; (B,)."""
     precision = observed.weight / np.maximum(observed.noise_var, 1e-30)[:, None]
-    left = observed.ls - observed.start
-    count = observed.ls.shape[1]
-    bound = count + DEVIATIONS * np.sqrt(count + count**2 / np.maximum(freedom, 1))
-    # misfit(s) = a s² − 2 b s + c
-    a = np.sum(precision * np.abs(change) ** 2, axis=1)
-    b = np.sum(precision * (np.conj(change) * left).real, axis=1)
-    c = np.sum(precision * np.abs(left) ** 2, axis=1)
-    bound = np.maximum(bound, c)  # a start that is beyond already: no further away
-    root = np.sqrt(np.maximum(b**2 - a * (c - bound), 0))
-    return np.clip((b + root) / np.maximum(a, 1e-30), 0, 1)
+    misfit = np.sum(precision * np.abs(observed.ls - response) ** 2, axis=1)
+    bound = noisy + DEVIATIONS * np.sqrt(noisy + noisy**2 / np.maximum(freedom, 1))
+    return np.minimum(1, np.sqrt(bound / np.maximum(misfit, 1e-30)))

@@ -56,7 +56,7 @@ class GeneratorConfig:
 
 
 class Generator(nn.Module):
-    """Images → residual on the start, complex64 (B,n), in σ and without the mean delay."""
+    """Images → residual on the start, complex64 (B,n), in σ and without the onset."""
 
     def __init__(self, config: GeneratorConfig | None = None) -> None:
         super().__init__()
@@ -99,14 +99,23 @@ def wiener(profile: Tensor, beyond: Tensor, images: Images) -> Tensor:
 
     R is Toeplitz but for the unused carrier: R[k,l] = r(k − l), r the transform of the profile.
     """
+    ls = images.ls.to(torch.complex128)
+    return ls - images.error.double() * torch.linalg.solve(_covariance(profile, beyond, images), ls)
+
+
+def noise_freedom(profile: Tensor, beyond: Tensor, images: Images) -> np.ndarray:
+    """tr E (R + E)⁻¹, float (B,): of n degrees of freedom those that :func:`wiener` calls noise."""
+    inverse = torch.linalg.inv(_covariance(profile, beyond, images))
+    diagonal = torch.diagonal(inverse, dim1=1, dim2=2).real
+    return (images.error.double() * diagonal).sum(dim=1).numpy()
+
+
+def _covariance(profile: Tensor, beyond: Tensor, images: Images) -> Tensor:
+    """R + E, complex128 (B,n,n)."""
     transform, index = _lags(images.numerology)
     lags = profile.double().to(torch.complex128) @ transform
-    covariance = lags[:, index]
-    error = images.error.double()
-    diagonal = error + beyond.double()[:, None]
-    ls = images.ls.to(torch.complex128)
-    noisy = covariance + torch.diag_embed(diagonal).to(torch.complex128)
-    return ls - error * torch.linalg.solve(noisy, ls)
+    diagonal = images.error.double() + beyond.double()[:, None]
+    return lags[:, index] + torch.diag_embed(diagonal).to(torch.complex128)
 
 
 @lru_cache(maxsize=16)

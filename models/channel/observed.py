@@ -4,7 +4,7 @@
 The pilots that a frame's known cells make, divided by what was sent, are one value for each
 carrier, the LS estimate. Correlated with paths of every delay, half a sample apart, it is an image
 in which noise is level and a path is a peak, whatever the numerology: that is where the networks
-look. Delays count from the mean delay, so that a single path stands on the grid.
+look. Delays count from the channel's onset (:mod:`models.channel.onset`).
 
 Everything is in units of the standard deviation of the LS error, σ = sqrt(mean noise/weight), so
 that noise has the same height at every SNR and for every frame length.
@@ -19,13 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.channel.onset import onset
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.phy import estimators
 from semcom_blocks.phy.acquire import backoff
 from semcom_blocks.phy.numerology import Numerology
 
 STEP = 0.5  # of the grid, in samples; the band resolves about 1.2
-MARGIN = 4  # samples that images go on beyond half a prefix before the mean delay, 1.5 behind
+MARGIN = 4  # samples that images go on beyond half a prefix before the onset, 1.5 behind
 CONDITION_CHANNELS = 15
 SEEN_POWER = 10  # channel of the condition: log(1 + power) of LS under the window
 #: One frame's filter takes time with their cube: 10 ms are over beyond.
@@ -92,7 +93,7 @@ class Observed:
 @dataclass(frozen=True)
 class Images:
     """What a network is given, ``condition`` float32 (B,CONDITION_CHANNELS,D), and what its filter
-    needs besides, in σ and with the mean delay taken off: ``ls`` and ``start`` complex64 (B,n),
+    needs besides, in σ and with the onset taken off: ``ls`` and ``start`` complex64 (B,n),
     the error variances of LS ``error`` float32 (B,n) of mean 1, and ``turn`` complex64 (B,n),
     which puts the delay on again."""
 
@@ -116,8 +117,8 @@ def images(observed: Observed) -> Images:
     and LS under a window that has no side lobes; their powers; delay, and SNR."""
     num = observed.numerology
     plain, tapered = correlator(num)
-    mean_delay = observed.mean_delay()
-    turn = np.exp(-2j * np.pi / num.fft_size * mean_delay[:, None] * num.carriers)
+    begin = onset(observed.ls, observed.sigma**2, observed.mean_delay(), num)
+    turn = np.exp(-2j * np.pi / num.fft_size * begin[:, None] * num.carriers)
     scale = np.conj(turn) / np.maximum(observed.sigma, 1e-12)[:, None]
     ls, start = (
         torch.from_numpy((x * scale).astype(np.complex64)) for x in (observed.ls, observed.start)
@@ -129,7 +130,7 @@ def images(observed: Observed) -> Images:
     left = ls - start
     over = (start @ plain, left @ plain, (share * left) @ plain, ls @ tapered)
     delay = torch.from_numpy(grid(num)).float()
-    place = torch.from_numpy((mean_delay - backoff(num)) / num.cp_len).float().clamp(-2, 4)
+    place = torch.from_numpy((begin - backoff(num)) / num.cp_len).float().clamp(-2, 4)
     snr = torch.log1p(start.abs().square().mean(dim=1)) / 4
     size = (len(ls), len(delay))
     maps = (

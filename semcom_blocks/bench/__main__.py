@@ -21,6 +21,7 @@ TASKS = (
     "transmit",
     "stages",
     "memory",
+    "fade",
 )
 
 
@@ -38,11 +39,15 @@ def answer(task: str, request: dict[str, Any]) -> dict[str, Any]:
         names = request["waveform"], request["name"], request["frames"]
         return {"segment": recording.adopt(path, *names, source).to_dict()}
     if task in ("make_gr", "decode_gr"):
-        from semcom_blocks.bench import gr_digital  # the only part that needs GNU Radio
+        from semcom_blocks.bench import gr_digital  # what needs GNU Radio, like gr_fading
 
         if task == "make_gr":
             return gr_digital.make(path, request["name"])
         return gr_digital.decode(path, segments)
+    if task == "fade":
+        from semcom_blocks.bench import gr_fading
+
+        return gr_fading.fade(path, Path(request["target"]), request["model"])
     if task == "decode":
         return own.decode(path, segments)
     if task == "search":
