@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from models.constellation import on_points
 from models.jscc import STRIDE, Jscc, JsccConfig
 from models.symbols import POWER_FLOOR, RATE_PLANES, RATES, condition_of, shrink
 from models.weights_io import WEIGHTS_DIR, load_into, read_card
@@ -54,6 +55,7 @@ class ImageCodec:
         self.name = name
         self.device = torch.device(device)
         self.model = model.to(self.device, memory_format=torch.channels_last).eval()
+        self.bits_per_symbol = model.config.bits_per_symbol  # of the constellation; 0: analog
         planes = model.config.latents // 2
         self.rates = tuple(r for r, p in zip(RATES, RATE_PLANES, strict=True) if p <= planes)
 
@@ -110,6 +112,8 @@ class ImageCodec:
         symbols.real, symbols.imag = latents[0::2], latents[1::2]
         power = float(np.mean(np.square(latents), dtype=np.float64)) * 2
         symbols *= np.float32(1 / math.sqrt(max(power, POWER_FLOOR)))
+        if self.bits_per_symbol:
+            symbols = on_points(symbols, self.bits_per_symbol)
         descriptor = {
             "c": self.name,
             "w": width,

@@ -62,6 +62,7 @@ from semcom_blocks.errors import ConfigError, require_range
 STRIDE = 4  # pixels per latent along each side; the padding multiple
 PATCH = 3 * STRIDE * STRIDE  # source values under one latent position
 SNR_LOW_DB, SNR_HIGH_DB = -10.0, 25.0  # the condition saturates here: beyond lies no training data
+CONSTELLATIONS = (0, 2, 4, 6, 8)  # bits per symbol; 0 is none
 SLOPE = 0.1  # of the leaky rectifier
 
 
@@ -71,11 +72,14 @@ class JsccConfig:
 
     latents: real channels per 4x4 patch at the highest rate, 48·rate·2; even.
     width: channels C of the residual trunk.  blocks: residual blocks N on each side.
+    bits_per_symbol: of the constellation that symbols are taken from (:mod:`models.constellation`);
+    0: analog symbols.
     """
 
     latents: int = 32
     width: int = 128
     blocks: int = 4
+    bits_per_symbol: int = 0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -85,6 +89,9 @@ class JsccConfig:
         require_range("latents modulo 2", self.latents % 2, 0, 0)
         require_range("width", self.width, 1, 1024)
         require_range("blocks", self.blocks, 0, 64)
+        if self.bits_per_symbol not in CONSTELLATIONS:
+            permitted = ", ".join(map(str, CONSTELLATIONS))
+            raise ConfigError(f"bits_per_symbol is {self.bits_per_symbol}, permitted: {permitted}")
 
     @property
     def halo(self) -> int:

@@ -77,6 +77,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--width", type=int, default=128, help="channels of the trunk (default: %(default)s)")
     add("--blocks", type=int, default=4, help="residual blocks a side (default: %(default)s)")
     add(
+        "--constellation",
+        choices=("analog", "4", "16", "64", "256"),
+        default="analog",
+        help="points that symbols are taken from, soft to hard as training goes on "
+        "(default: %(default)s)",
+    )
+    add(
         "--precision",
         choices=("float32", "bfloat16"),
         default="bfloat16",
@@ -128,7 +135,8 @@ def run(args: argparse.Namespace) -> int:
     from models.jscc import JsccConfig
 
     _check(args)
-    config = JsccConfig(args.latents, args.width, args.blocks)
+    bits = 0 if args.constellation == "analog" else int(args.constellation).bit_length() - 1
+    config = JsccConfig(args.latents, args.width, args.blocks, bits)
     out = Path(args.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -143,6 +151,8 @@ def run(args: argparse.Namespace) -> int:
     held_out = _validation_pictures(args.data[0])
 
     settings = {key: getattr(args, key) for key in ("data", *SHAPING, "steps", "minutes")}
+    if bits:  # not for analog ones: their older checkpoints go on
+        settings["constellation"] = args.constellation
     seconds = None if args.minutes is None else 60 * args.minutes
     schedule = Schedule(args.steps, seconds, args.lr)
     trainer = Trainer(config, batches, schedule, settings, args.threads)

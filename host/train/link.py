@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from models.constellation import quantise
 from models.jscc import Jscc
 from models.symbols import RATE_PLANES, decoder_inputs, kept_channels, normalise_power
 
@@ -77,11 +79,17 @@ def through_link(
     conditions: Conditions,
     generator: torch.Generator,
     shared_power: bool = False,
+    hardness: float = math.inf,
 ) -> Tensor:
-    """Encode (B,3,H,W) in [0,1], normalise, add complex noise, decode; not clamped."""
+    """Encode (B,3,H,W) in [0,1], normalise, add complex noise, decode; not clamped.
+
+    A model with a constellation sends its points, ``hardness`` as in :mod:`models.constellation`.
+    """
     latents = model.encoder(pictures, conditions.encoder_snr_db)
     kept = kept_channels(conditions.planes, latents.shape[1])
     sent = normalise_power(latents, kept, shared_power)
+    if model.config.bits_per_symbol:
+        sent = quantise(sent, kept, model.config.bits_per_symbol, hardness, shared_power)
     sigma = (conditions.noise_var / 2).sqrt().repeat_interleave(2, dim=1)  # per real dimension
     lost = torch.isinf(sigma)
     noise = torch.randn(sent.shape, generator=generator) * sigma.masked_fill(lost, 0.0)

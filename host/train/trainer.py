@@ -22,6 +22,7 @@ from host.train.batches import Batches
 from host.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from host.train.link import Conditions, draw_conditions, through_link
 from host.train.schedule import Schedule
+from models.constellation import hardness_at
 from models.jscc import STRIDE, Jscc, JsccConfig
 from models.symbols import RATE_PLANES, RATES
 
@@ -123,14 +124,23 @@ class Trainer:
 
     def step(self) -> float:
         """One update; returns the loss, mean over the batch of log(MSE + MSE_FLOOR)."""
+        done = self.schedule.done(self.progress)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.schedule.learning_rate(self.schedule.done(self.progress))
+            group["lr"] = self.schedule.learning_rate(done)
         pictures, photos = self.batches.draw(self.generator)
         shared = photos and bool(torch.rand((), generator=self.generator) < SHARED_POWER_SHARE)
         parts = pictures.chunk(len(self.replicas))
         seeds = torch.randint(2**62, (len(parts),), generator=self.generator).tolist()
         jobs = [
-            self.pool.submit(self._gradient, replica, part, len(part) / len(pictures), shared, seed)
+            self.pool.submit(
+                self._gradient,
+                replica,
+                part,
+                len(part) / len(pictures),
+                shared,
+                seed,
+                hardness_at(done),
+            )
             for replica, part, seed in zip(self.replicas, parts, seeds, strict=False)
         ]
         loss = sum(job.result() for job in jobs)
@@ -150,7 +160,13 @@ class Trainer:
         return loss
 
     def _gradient(
-        self, replica: Jscc, pictures: Tensor, weight: float, shared: bool, seed: int
+        self,
+        replica: Jscc,
+        pictures: Tensor,
+        weight: float,
+        shared: bool,
+        seed: int,
+        hardness: float,
     ) -> float:
         """Loss of one part of the batch times ``weight``, its gradient left in ``replica``."""
         torch.set_num_threads(1)
@@ -160,7 +176,7 @@ class Trainer:
         conditions = draw_conditions(shape, generator)
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            decoded = through_link(replica, pictures, conditions, generator, shared)
+            decoded = through_link(replica, pictures, conditions, generator, shared, hardness)
         error = (decoded - pictures).square().mean((1, 2, 3))
         loss = (error + MSE_FLOOR).log().mean() * weight
         replica.zero_grad(set_to_none=True)

@@ -37,6 +37,8 @@ def test_drawn_conditions_are_what_they_say():
 class Probe(torch.nn.Module):
     """Stands where the network stands: sends ones, returns what arrived."""
 
+    config = JsccConfig()
+
     def encoder(self, pictures, snr_db):
         return torch.ones(len(pictures), 32, 64, 64)
 
