@@ -36,6 +36,7 @@ GARBAGE = {
     "noise": [np.random.default_rng(1).bytes(1000)] * 3,
     "empty parts": [b""] * 40,
 }
+PROMPT_BAND = {"stream_id": None, "carriers": 16, "power": 0.4, "bits_per_symbol": 2}
 FOREIGN = {
     "source": [
         Message("dance"),
@@ -120,6 +121,35 @@ def test_a_job_tells_all_that_was_measured(next_job):
     assert report["samples_sent"] > 40_000
 
 
+def test_a_job_in_bands_tells_the_snr_of_each_on_both_sides(pair):
+    """The stream has 0.5 · 48/32 of the power a symbol would have without bands."""
+    bands = [
+        PROMPT_BAND,
+        {"stream_id": 1, "carriers": 32, "power": 0.5, "bits_per_symbol": 4},
+    ]
+    result = pair.collect(
+        pair.begin(3000, "a dog", 30_000, bands=bands), lambda r: r.done is not None and r.received
+    )
+    received = result.received[0]
+    assert received.meta["prompt"] == "a dog"
+    assert received.meta["frames_received"] == received.meta["frames_expected"] >= 4
+    assert received.meta["streams"][0]["received"] == 30_000
+    expected_db = 10 + 10 * np.log10(0.5 * 48 / 32)
+    assert result.error_db() == pytest.approx(expected_db, abs=0.5)
+    told_db = -10 * np.log10(np.mean(received.arrays["noise_var_1"]))
+    assert told_db == pytest.approx(expected_db, abs=0.5)
+    for frame in result.frames:
+        if frame.meta["end"]:
+            assert "band_snr_db" not in frame.meta
+        else:
+            assert frame.meta["band_snr_db"] == pytest.approx([10, 10], abs=1.5)
+    report = result.done.meta
+    assert report["band_snr_db"] == pytest.approx([10, 10], abs=1.5)
+    assert report["frames_sent"] == report["frames_total"] == received.meta["frames_received"]
+    assert result.told[1].meta["band_snr_db"] == []
+    assert report["power"] == pytest.approx(0.9, abs=0.05)
+
+
 @pytest.mark.parametrize("socket", ["source", "samples"])
 def test_garbage_is_counted_and_the_next_job_works(pair, next_job, socket):
     before = counters(pair)["refused"]
@@ -163,6 +193,10 @@ def test_a_part_beyond_the_limit_costs_its_sender_the_connection(pair, next_job)
         ({"streams": [{"stream_id": 1, "descriptor": {"n": 5}}]}, {}, "n of descriptor 1 is 5"),
         ({"streams": [{"stream_id": 1, "descriptor": {"x": [1]}}]}, {}, "permitted: a scalar"),
         ({"streams": [{"stream_id": 1, "descriptor": {"x": "y" * 600}}]}, {}, "has 6"),
+        ({"bands": []}, {}, "0 bands"),
+        ({"bands": [{"stream_id": None}]}, {}, "band 0 is no table"),
+        ({"bands": [PROMPT_BAND]}, {}, "stream 1 has no band"),
+        ({"bands": [PROMPT_BAND | {"power": float("nan")}]}, {}, "prompt's band is nan"),
         ({}, {"stream_1": np.full(10, np.nan, "c8")}, "value of nan"),
         ({}, {"stream_1": np.full(10, np.inf, "c8")}, "value of inf"),
         ({}, {"stream_1": np.ones(10, "c16")}, "stream_1 is complex128"),
