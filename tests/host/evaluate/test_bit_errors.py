@@ -120,6 +120,13 @@ def test_the_same_seed_gives_the_same_figures(models, result):
     assert other["records"][-2]["ms_ssim"] != again["records"][-2]["ms_ssim"]
 
 
+def test_a_decoder_that_is_told_the_rate_decodes_otherwise(models):
+    case = scene_cases(Chain(models, 1), 1, 64)[0]
+    maps = [Chain(models, 1, told).receive(case, 0.4) for told in (False, True)]
+    assert np.any(maps[0][0] != maps[1][0])
+    assert maps[0][1] != maps[1][1]  # not taken for the same
+
+
 def test_planners_get_a_falling_table(result):
     table = quality_table(result, "ms_ssim")
     assert table.ber == BERS
