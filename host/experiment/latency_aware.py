@@ -26,6 +26,8 @@ from host.experiment import (
     quality_figures,
     scheme_plots,
     schemes,
+    telemetry,
+    telemetry_plots,
 )
 from host.experiment.settings import Document, Page, Settings
 from host.report.files import output_folder, write_file
@@ -75,6 +77,12 @@ PAGES: dict[str, Page] = {
         schemes.document,
         scheme_plots.schemes,
         schemes.lines,
+    ),
+    "telemetry": Page(
+        "packet errors, sends and latency of the running link beside (2) and (3)",
+        telemetry.document,
+        telemetry_plots.telemetry,
+        telemetry.lines,
     ),
 }
 RESULTS = REPO_ROOT / "docs" / "results"
