@@ -18,6 +18,8 @@ SET = "scenes, places open"
 #: The paper's pair: likeness of embeddings for CLIP, and MS-SSIM.
 METRICS = ("likeness", "ms_ssim")
 LABELS = {"likeness": "likeness (role of CLIP)", "ms_ssim": "MS-SSIM"}
+#: A mean that rises with the error rate by no more is as good as flat.
+RISE_MAX = 0.002
 #: The paper's targets, (likeness, MS-SSIM) over their values without errors, strictest first.
 TARGETS = tuple(PAPER_TARGETS)
 
@@ -37,9 +39,7 @@ def fig_two_document(settings: Settings) -> Document:
         "tolerated": [
             {"target": list(target), "ber": ber_limit(tables, target)} for target in TARGETS
         ],
-        "met": not any(
-            entry["falls"] is False for entry in measured["falls"] if entry["metric"] in METRICS
-        ),
+        "met": not any(rise["by"] > RISE_MAX for rise in _rises(measured)),
     }
 
 
@@ -59,9 +59,22 @@ def fig_two_lines(document: Document) -> list[str]:
         lines.append(f"likeness {likeness:g}, MS-SSIM {ms_ssim:g}: BER up to {one['ber']:.2g}")
     words = ", ".join(f"{LABELS[metric]} {alone[metric]:.3f}" for metric in METRICS)
     lines.append(f"prompt alone, normalised: {words}")
-    rising = [e for e in document["measured"]["falls"] if e["falls"] is False]
-    lines += [f"{e['set']}, {e['metric']}: rises with BER" for e in rising]
+    lines += [
+        f"{rise['set']}, {rise['metric']}: rises by {rise['by']:.2g} from BER "
+        f"{rise['from_ber']:g} to {rise['to_ber']:g}"
+        for rise in _rises(document["measured"])
+    ]
     return lines
+
+
+def _rises(measured: Document) -> list[Document]:
+    """Where a metric of the paper rises with the error rate by more than chance."""
+    return [
+        {"set": entry["set"], "metric": entry["metric"], **rise}
+        for entry in measured["falls"]
+        if entry["metric"] in METRICS
+        for rise in entry["rises"]
+    ]
 
 
 def fig_two(document: Document) -> bytes:
@@ -83,7 +96,7 @@ def fig_two(document: Document) -> bytes:
                 panel.axhline(alone, color=colour, lw=1.1, ls=(0, (5, 3)),
                               label=f"{LABELS[metric]}, prompt alone")  # fmt: skip
         panel.set_xscale("log")
-        legend(panel, loc="lower left")
+        legend(panel, loc="center left")
     figure.suptitle(
         f"{document['scenes']} held-out scenes, judge {measured['judge']}", size=10, color=INK
     )
