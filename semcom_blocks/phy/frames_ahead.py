@@ -5,8 +5,9 @@ Frames that wait in the modulator are fixed; those that are not built yet can st
 that is sent again.  A few ahead keep the radio busy.
 """
 
-#: Frames ahead: 64 ms at 1 MS/s, which a busy machine may take to hand on the next.
-MAX_AHEAD = 4
+#: What the frames ahead last together, from which on no other goes: a busy machine may take that
+#: long to hand on the next.  Four of the default length at 1 MS/s.
+AHEAD_S = 0.05
 #: Silence, beyond twice what the frames ahead last, after which nobody is taken to tell.
 PATIENCE_S = 0.5
 
@@ -23,7 +24,7 @@ class FramesAhead:
     @property
     def has_room(self) -> bool:
         """Whether another frame may go."""
-        return self._open or len(self._ahead) < MAX_AHEAD
+        return self._open or self._ahead_s() < AHEAD_S
 
     def add(self, seq: int, n_samples: int, now_s: float) -> None:
         """A frame was given out."""
@@ -40,9 +41,12 @@ class FramesAhead:
 
     def give_up(self, now_s: float) -> bool:
         """Whether nothing was told for so long that all may go, until something is told again."""
-        patience_s = PATIENCE_S + 2 * sum(self._ahead.values()) / self._sample_rate_hz
+        patience_s = PATIENCE_S + 2 * self._ahead_s()
         if not self._ahead or now_s - self._heard_s < patience_s:
             return False
         self._ahead.clear()
         self._open = True
         return True
+
+    def _ahead_s(self) -> float:
+        return sum(self._ahead.values()) / self._sample_rate_hz

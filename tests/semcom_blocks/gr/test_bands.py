@@ -53,7 +53,7 @@ def decided(symbols, bits_per_symbol):
 
 def test_lost_packets_ride_beside_the_streams_which_go_on():
     """A quarter of the packets and of the acks is lost; the streams need no second try."""
-    streams = {1: points(30_000, 4, 1), 2: points(9000, 1, 2)}
+    streams = {1: points(50_000, 4, 1), 2: points(9000, 1, 2)}
     body = np.random.default_rng(3).bytes(600)
     packets, acks = Lossy(0.25, seed=4), Lossy(0.25, seed=5)
     settings = Settings(

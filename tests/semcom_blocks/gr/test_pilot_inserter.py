@@ -11,7 +11,6 @@ from gnuradio import blocks, gr
 from semcom_blocks.gr import pdu
 from semcom_blocks.gr.pilot_inserter import PilotInserter
 from semcom_blocks.phy.bands import Band, BandTable
-from semcom_blocks.phy.frames_ahead import MAX_AHEAD
 from semcom_blocks.phy.header import FrameHeader
 from tests.semcom_blocks.gr.bench import Bench, send, until
 
@@ -63,8 +62,9 @@ def test_end_of_job_comes_behind_its_symbols_even_if_all_wait_at_once():
 # -- bands -------------------------------------------------------------------------------
 
 TABLE = BandTable((Band(None, 12, 0.3, 2), Band(3, 36, 0.7, 4)))
-#: Twelve frames of 20 rows.
+#: Twelve frames of 20 rows, of which four may be ahead: they last 3.6 ms, with a packet 4.7 ms.
 N = 12 * 20 * 36
+MAX_AHEAD, AHEAD_S = 4, 0.0125
 
 
 class Inserter(Bench):
@@ -96,6 +96,7 @@ class Inserter(Bench):
 def inserter(monkeypatch):
     """One whose patience no test outlasts."""
     monkeypatch.setattr("semcom_blocks.phy.frames_ahead.PATIENCE_S", 60.0)
+    monkeypatch.setattr("semcom_blocks.phy.frames_ahead.AHEAD_S", AHEAD_S)
     with Inserter() as made:
         yield made
 

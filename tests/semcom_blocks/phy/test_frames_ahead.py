@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A few frames ahead of the radio, and none held for ever."""
 
-from semcom_blocks.phy.frames_ahead import MAX_AHEAD, PATIENCE_S, FramesAhead
+import pytest
+
+from semcom_blocks.phy.frames_ahead import AHEAD_S, PATIENCE_S, FramesAhead
 
 SECOND = 1_000_000
+#: Frames of 10 ms.
+MAX_AHEAD = round(AHEAD_S / 0.01)
 
 
-def full(now_s=0.0, n_samples=SECOND // 100):
+def full(now_s=0.0):
     ahead = FramesAhead(1e6)
     for seq in range(MAX_AHEAD):
         assert ahead.has_room
-        ahead.add(seq, n_samples, now_s)
+        ahead.add(seq, SECOND // 100, now_s)
     assert not ahead.has_room
     return ahead
 
@@ -21,8 +25,17 @@ def test_each_frame_on_the_air_makes_room_for_one():
     assert not ahead.has_room
     assert ahead.sent(2, 0.1)
     assert ahead.has_room
-    ahead.add(4, 1000, 0.1)
+    ahead.add(9, SECOND // 100, 0.1)
     assert not ahead.has_room
+
+
+@pytest.mark.parametrize(("n_samples", "count"), [(1000, 50), (16_000, 4), (131_072, 1)])
+def test_short_frames_may_be_many_and_a_long_one_is_enough(n_samples, count):
+    ahead, n = FramesAhead(1e6), 0
+    while ahead.has_room:
+        ahead.add(n, n_samples, 0.0)
+        n += 1
+    assert n == count
 
 
 def test_silence_opens_until_somebody_tells_again():
@@ -31,19 +44,20 @@ def test_silence_opens_until_somebody_tells_again():
     assert not ahead.give_up(patience_s - 0.01)
     assert ahead.give_up(patience_s)
     assert not ahead.give_up(patience_s + 100)  # said once
-    for seq in range(4, 100):
+    for seq in range(10, 100):
         assert ahead.has_room
-        ahead.add(seq, 1000, 1.0)
-    ahead.sent(7, 2.0)
+        ahead.add(seq, SECOND // 100, 1.0)
+    ahead.sent(17, 2.0)
     for seq in range(100, 100 + MAX_AHEAD):
-        ahead.add(seq, 1000, 2.0)
+        ahead.add(seq, SECOND // 100, 2.0)
     assert not ahead.has_room
 
 
 def test_long_frames_may_take_long():
-    ahead = full(n_samples=SECOND)
-    assert not ahead.give_up(2 * MAX_AHEAD)
-    assert ahead.give_up(2 * MAX_AHEAD + PATIENCE_S)
+    ahead = FramesAhead(1e6)
+    ahead.add(0, 4 * SECOND, 0.0)
+    assert not ahead.give_up(8.0)
+    assert ahead.give_up(8.0 + PATIENCE_S)
 
 
 def test_frames_of_others_show_that_the_radio_is_alive():
