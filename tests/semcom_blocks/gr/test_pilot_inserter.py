@@ -83,6 +83,10 @@ class Inserter(Bench):
         self.post(*analog(job_id, n))
         self.post(*packet(job_id))
 
+    def settle(self):
+        """Wait until everything was taken from ``payload``: ports have no order among them."""
+        until(lambda: self.pilots.to_basic_block().nmsgs(pmt.intern("payload")) == 0)
+
     @property
     def headers(self):
         return [FrameHeader.from_bytes(meta["header"].tobytes()) for meta, _ in list(self.grids)]
@@ -109,6 +113,7 @@ def test_frames_of_bands_go_as_earlier_ones_are_on_the_air(inserter):
     # What was built is fixed; what was not takes the packet that is sent again.
     inserter.post(*packet(1))
     inserter.post({"job_id": 1, "job_end": True})
+    inserter.settle()
     inserter.tell(1, 2)
     until(lambda: len(inserter.grids) == MAX_AHEAD + 3)
     assert [h.digital_bytes for h in inserter.headers] == [40, 0, 0, 0, 0, 40, 0]
