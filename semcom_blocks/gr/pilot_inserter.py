@@ -76,8 +76,7 @@ class PilotInserter(PduBlock):
         else:
             self._in_burst = meta["burst_left"] > 0
             self._framer.add_packet(meta["job_id"], packet.tobytes())
-        if not self._in_burst:
-            self._go_on()
+        self._go_on()
 
     def _on_sent(self, meta: dict[str, Any], _vector: np.ndarray) -> None:
         if "seq" in meta and self._ahead.sent(meta["seq"], time.monotonic()):
@@ -88,7 +87,12 @@ class PilotInserter(PduBlock):
             self._go_on()
 
     def _go_on(self) -> None:
-        """Give out what may go now.  What is left of a message that was refused is dropped."""
+        """Give out what may go now; what is left of a message that was refused is dropped.
+
+        Packets that were sent at once are framed at once.
+        """
+        if self._in_burst:
+            return
         self._close()
         self._release()
         self._close()
