@@ -26,7 +26,7 @@ from semcom_blocks.phy import qam
 from semcom_blocks.phy.numerology import Numerology
 
 CHANNELS = ("awgn", "rayleigh", "multipath")
-GRID_DB = np.linspace(-30.0, 45.0, 601)  # an eighth of a dB; beyond, I is flat
+GRID_DB = np.linspace(-30.0, 45.0, 301)  # a quarter of a dB; beyond, I is flat
 NODES = 48  # of the Gauss-Hermite quadrature: I to 1e-4 bits
 FLOOR = 1e-6  # power of a carrier: -60 dB, a symbol that carries nothing
 

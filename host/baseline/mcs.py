@@ -29,7 +29,10 @@ class Mcs:
     rate: Fraction
 
     def __post_init__(self) -> None:
-        require_choice("bits_per_symbol", self.bits_per_symbol, BITS_PER_SYMBOL)
+        if self.bits_per_symbol not in NAMES:
+            raise ConfigError(
+                f"bits_per_symbol is {self.bits_per_symbol}, permitted: {BITS_PER_SYMBOL}"
+            )
         require_range("rate", self.rate, LOWEST_RATE, HIGHEST_RATE)
 
     @property
@@ -49,9 +52,10 @@ class Mcs:
         bits = {name: bits for bits, name in NAMES.items()}
         require_choice("modulation", modulation, tuple(bits))
         try:
-            return cls(bits[modulation], Fraction(rate))
+            fraction = Fraction(rate)
         except (ValueError, ZeroDivisionError):
             raise ConfigError(f"code rate is {rate!r}, permitted: such as 1/2") from None
+        return cls(bits[modulation], fraction)
 
 
 #: The sweep, in order of efficiency: 0.4 to 6.7 bits a symbol.

@@ -27,13 +27,15 @@ class Counts:
     rng: np.random.Generator
     rows: dict[float, list[int]] = field(default_factory=dict)
 
-    def add(self, snr_db: float, words: int, gains: NDArray | float = 1.0) -> float:
-        """Send ``words`` more at ``snr_db``; returns the share wrong there so far."""
+    def add(self, snr_db: float, words: int, gains: NDArray | None = None) -> float:
+        """Send ``words`` more at ``snr_db``, through ``gains`` (words, s) if given; returns the
+        share wrong there so far."""
         row = self.rows.setdefault(round(snr_db, 2), [0, 0, 0])
         at_once = max(1, CALL_BITS // self.word.coded_bits)
         for start in range(0, words, at_once):
             count = min(at_once, words - start)
-            wrong, unseen = send(self.word, count, np.asarray(gains), round(snr_db, 2), self.rng)
+            part = np.ones(1) if gains is None else gains[start : start + count]
+            wrong, unseen = send(self.word, count, part, round(snr_db, 2), self.rng)
             row[0], row[1], row[2] = row[0] + count, row[1] + wrong, row[2] + unseen
         return row[1] / row[0]
 

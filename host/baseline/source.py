@@ -89,7 +89,8 @@ def encode(picture: Picture, kind: str, mode: int, scale: int, quality: int) -> 
     """``picture`` at 1/``scale`` of its size, written in one of the MODES."""
     require_choice("format", kind, FORMATS)
     require_range("mode", mode, 0, len(MODES[kind]) - 1)
-    require_choice("scale", scale, SCALES)
+    if scale not in SCALES:
+        raise ConfigError(f"scale is {scale}, permitted: {SCALES}")
     require_range("quality", quality, QUALITIES[kind][0], QUALITIES[kind][-1])
     height, width = picture.shape[:2]
     image = Image.fromarray(picture)

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import track
 
 from semcom_blocks.errors import ConfigError, require_range
+from semcom_blocks.phy.interleave import permutation
 
 log = logging.getLogger(__name__)
 
@@ -113,8 +114,8 @@ def check(table: Any, name: str, above_db: float, words: int, seed: int) -> dict
     powers = powers_of("multipath", words, seed)
     predicted = curve.bler(effective_snr_db(snr_db, powers, mcs.bits_per_symbol)).mean()
     counts = Counts(CodeWord(mcs, CHECK_SYMBOLS), np.random.default_rng([seed, int(above_db)]))
-    for row in powers:  # symbols go over the carriers in turn
-        counts.add(snr_db, 1, np.sqrt(np.resize(row, CHECK_SYMBOLS)))
+    carriers = permutation(CHECK_SYMBOLS) % powers.shape[1]  # interleaved as a frame's are
+    counts.add(snr_db, words, np.sqrt(powers[:, carriers]))
     found = counts.table()
     return {
         "mcs": name, "symbols": CHECK_SYMBOLS, "channel": "multipath", "snr_db": snr_db,

@@ -59,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--photos", type=int, default=20, help="at most so many larger ones (default: %(default)s)")
     add("--rates", nargs="+", metavar="K/N", help="rates to measure (default: all)")
+    add(
+        "--constellation",
+        choices=("4", "16", "64", "256", "analog"),
+        help="points that symbols are taken from (default: as the weights were trained)",
+    )
     add("--seed", type=int, default=1, help="of the noise (default: %(default)s)")
     add("--threads", type=int, default=0, help="processor threads, 0 = all (default: %(default)s)")
 
@@ -154,6 +159,9 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     where = {"directory": Path(args.weights)} if args.weights else {}
     codec = ImageCodec.load(args.name, **where)
+    if args.constellation:
+        analog = args.constellation == "analog"
+        codec.bits_per_symbol = 0 if analog else int(args.constellation).bit_length() - 1
     rates = tuple(args.rates or codec.rates)
     if odd := [r for r in rates if r not in codec.rates]:
         raise ConfigError(f"rates has {odd[0]!r}, permitted: {', '.join(codec.rates)}")
@@ -163,6 +171,7 @@ def run(args: argparse.Namespace) -> int:
         "model": args.name,
         "sha256": read_card(args.name, *where.values())["sha256"],
         "channel": "awgn",
+        **({"constellation": 1 << codec.bits_per_symbol} if codec.bits_per_symbol else {}),
         "snr": "Es/N0 per complex symbol",
         "seed": args.seed,
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
