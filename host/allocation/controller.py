@@ -4,7 +4,8 @@
 For each way to split the carriers and each combination of modulation orders, every conditioning
 stream gets the least power with which its bit errors stay within what quality allows, the bound
 of (4) averaged over what was seen of its carriers; the prompt gets the rest of the power, and with
-it its expected sends.  The combination with the shortest latency is taken,
+it its expected sends; what saves it none goes back to the streams.  The combination with the
+shortest latency is taken,
 
     T = max(prompt rows · E[sends], rows of each stream) · symbol time.
 
@@ -53,6 +54,8 @@ MARGIN_DB = 1.0
 CANDIDATES_MAX = 1500
 STREAMS_MAX = 3
 CHUNK = 128  # candidates looked at together, the shortest first
+SPREAD_STEPS = 16  # ways to split what the prompt has to spare
+SPREAD_SENDS = 1.001  # what its expected sends may grow by for it
 SENDS_TOLD = 1e3  # more are not worth a number
 SENDS_ENDLESS = 1e6  # as good as never
 #: Shares of power are sent in steps of 1/65536: none may be less than a few.
@@ -176,12 +179,19 @@ class Controller:
         sends = float(self._sends(job, np.array([groups]), np.ones(1))[0])
         return self._describe(job, (), _Found((groups,), (), (), sends), refused)
 
-    def order_alone(self, stream: StreamNeed) -> int:
-        """The highest order of a stream that has all carriers to itself, 0 where none fits."""
-        groups = np.array([self.view.groups])
-        needed = self._shares(stream, np.zeros_like(groups), groups, np.array([self.view.n_data]))
-        fitting = np.flatnonzero(needed[0] <= 1)
-        return self._orders[int(fitting[-1])] if len(fitting) else 0
+    def alone(self, stream: StreamNeed) -> tuple[int, int]:
+        """Carriers and order of a stream that is left alone, with all of the power; 0, 0 if none.
+
+        Few carriers may carry what all together are too weak for.
+        """
+        groups = np.arange(1, self.view.groups + 1)
+        carriers = self.view.edges[groups]
+        needed = self._shares(stream, np.zeros_like(groups), groups, carriers)
+        rate = np.where(needed <= 1, carriers[:, None] * np.log2(self._orders), 0.0)
+        split, pick = np.unravel_index(int(np.argmax(rate)), rate.shape)
+        if rate[split, pick] == 0:
+            return 0, 0
+        return int(carriers[split]), self._orders[int(pick)]
 
     def _best(self, job: JobNeed, streams: tuple[StreamNeed, ...]) -> tuple[_Found | None, str]:
         """The best candidate, or why there is none."""
@@ -225,13 +235,26 @@ class Controller:
             text = f"over {SENDS_TOLD:g}" if fewest > SENDS_TOLD else f"{fewest:.1f}"
             return None, f"a packet of the prompt would take {text} sends, permitted: {SENDS_MAX:g}"
         chosen = picks[int(pick[best])]
+        shares = np.array([each[i][split[best], p] for i, p in enumerate(chosen)])
+        shares, best_sends = self._spread(job, splits[split[best], 0], shares, best_sends)
         found = _Found(
             tuple(int(width) for width in splits[split[best]]),
             chosen,
-            tuple(float(each[i][split[best], p]) for i, p in enumerate(chosen)),
+            tuple(float(one) for one in shares),
             best_sends,
         )
         return found, ""
+
+    def _spread(
+        self, job: JobNeed, groups: np.int64, shares: Array, sends: float
+    ) -> tuple[Array, float]:
+        """Power that saves the prompt no sends goes to the streams: fewer errors, same latency."""
+        most = (1 - SHARE_MIN) / shares.sum()
+        factors = np.geomspace(1.0, max(most, 1.0), SPREAD_STEPS)
+        rest = 1 - factors * shares.sum()
+        found = self._sends(job, np.full(SPREAD_STEPS, groups), np.maximum(rest, SHARE_MIN))
+        at = int(np.flatnonzero(found <= sends * SPREAD_SENDS)[-1]) if most > 1 else 0
+        return shares * factors[at], float(found[at]) if at else sends
 
     def _shares(
         self,

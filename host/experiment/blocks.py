@@ -120,8 +120,8 @@ def _edge_service(
     return bits * carriers / link.symbol_s, ber
 
 
-def _scheme(link: Link, job: Job, plans: list[LinkPlan], last_order: NDArray[np.int64]) -> Scheme:
-    """Of a plan for each SNR of the grid; ``last_order``: of the edges on all carriers."""
+def _scheme(link: Link, job: Job, plans: list[LinkPlan], last: NDArray[np.int64]) -> Scheme:
+    """Of a plan for each SNR of the grid; ``last`` (n, 2): carriers, order of the edges alone."""
     snr = 10 ** (GRID_DB / 10)
     whole, all_power = np.full_like(snr, link.n_data), np.ones_like(snr)
     prompt = _prompt_service(
@@ -135,7 +135,7 @@ def _scheme(link: Link, job: Job, plans: list[LinkPlan], last_order: NDArray[np.
         np.array([p.streams[0].power for p in plans]),
         np.array([p.streams[0].order for p in plans]),
     )  # fmt: skip
-    alone = _edge_service(link, snr, whole, all_power, last_order)
+    alone = _edge_service(link, snr, last[:, 0].astype(float), all_power, last[:, 1])
     return Scheme(
         Service(prompt.send_s, prompt.arrives, rate, ber),
         _prompt_service(link, job, snr, whole, all_power),
@@ -145,13 +145,13 @@ def _scheme(link: Link, job: Job, plans: list[LinkPlan], last_order: NDArray[np.
 
 def adaptive(link: Link, job: Job) -> Scheme:
     """The controller, told the SNR of each block."""
-    plans, orders = [], []
+    plans, last = [], []
     for db in GRID_DB:
         controller = Controller(link.n_data, link.symbol_s, margin_db=0.0)
         controller.view.observe_bands([float(db)], [link.n_data])
         plans.append(controller.plan(job.need))
-        orders.append(_highest(controller, job))
-    return _scheme(link, job, plans, np.array(orders))
+        last.append(controller.alone(job.need.streams[0]))
+    return _scheme(link, job, plans, np.array(last))
 
 
 def adaptive_mean(link: Link, job: Job, mean_db: float) -> Scheme:
@@ -160,13 +160,8 @@ def adaptive_mean(link: Link, job: Job, mean_db: float) -> Scheme:
     for share in (np.arange(ALONE) + 0.5) / ALONE:
         fade_db = mean_db + 10 * np.log10(-np.log1p(-share))
         controller.view.observe_bands([float(fade_db)], [link.n_data])
-    plan, order = controller.plan(job.need), _highest(controller, job)
-    return _scheme(link, job, [plan] * len(GRID_DB), np.full(len(GRID_DB), order))
-
-
-def _highest(controller: Controller, job: Job) -> int:
-    """The order of the edge map once the prompt is through, on all carriers; 0 if none fits."""
-    return controller.order_alone(StreamNeed(1, "edges", job.edge_bits, job.edge_ber))
+    plan, last = controller.plan(job.need), controller.alone(job.need.streams[0])
+    return _scheme(link, job, [plan] * len(GRID_DB), np.array([last] * len(GRID_DB)))
 
 
 def fixed(link: Link, job: Job, order: int) -> Scheme:

@@ -42,7 +42,7 @@ def schemes(document: Document) -> bytes:
     style(latency, f"(b) block Rayleigh, BER up to {document['tolerated_ber']:.2g}",
           "mean SNR in dB", "mean latency in ms", log=True)  # fmt: skip
     style(quality, "(d) quality of what arrives", "mean SNR in dB", "over that without errors")
-    for colour, name in zip(PALETTE, SCHEMES, strict=False):
+    for place, (colour, name) in enumerate(zip(PALETTE, SCHEMES, strict=False)):
         ms = np.array([r[name]["mean_ms"] for r in rows])
         low, high = np.array([r[name]["mean_ms_ci"] for r in rows]).T
         line = "--" if name.startswith("single") else "-"
@@ -54,7 +54,8 @@ def schemes(document: Document) -> bytes:
         for metric, mark in zip(METRICS, ("o-", "s:"), strict=True):
             if name == "single, whole bits":
                 continue
-            quality.plot(at, [r[name][metric] for r in rows], mark, color=colour, ms=3, lw=1.3)
+            quality.plot(at, [r[name][metric] for r in rows], mark, color=colour, ms=3, lw=1.3,
+                         zorder=9 - place)  # fmt: skip
     for metric, mark in zip(METRICS, ("o-", "s:"), strict=True):
         quality.plot([], [], mark, color=INK, ms=3, lw=1.3, label=LABELS[metric])
     style(ratio, "(c) adaptive over single stream (rate (4)), by BER allowed", "mean SNR in dB",

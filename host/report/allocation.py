@@ -106,7 +106,7 @@ def band_text(one: dict[str, Any]) -> str:
     """``12 carriers, 47 % of the power, 16-QAM, 1.76 ms``; why where it is refused."""
     if not one["order"]:
         return f"refused: {one['refused']}; drawn from the prompt alone"
-    parts = [f"{one['carriers']} carriers", f"{100 * one['power']:.0f} % of the power",
+    parts = [f"{one['carriers']} carriers", f"{100 * one['power']:.1f} % of the power",
              one["modulation"]]  # fmt: skip
     if one["planned_ms"] is not None:
         parts.append(f"{one['planned_ms']:.2f} ms")

@@ -191,7 +191,7 @@ def _bands(axes: Axes, outcome: Outcome, carriers: np.ndarray) -> None:
         first += band.carriers
         axes.axvspan(span[0] - 0.5, span[-1] + 0.5, color=colour, alpha=0.10, lw=0)
         axes.text(
-            span.mean(), 0.97, f"{band.name}\n{modulation(band.order)}\n{band.power:.0%}",
+            span.mean(), 0.97, f"{band.name}\n{modulation(band.order)}\n{band.power:.1%}",
             transform=axes.get_xaxis_transform(), size=7.5, color=colour, ha="center", va="top",
         )  # fmt: skip
 

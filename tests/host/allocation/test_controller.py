@@ -126,3 +126,14 @@ def test_transform_of_rayleigh_fades() -> None:
 def test_what_makes_no_sense_is_named(make, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         make()
+
+
+def test_a_stream_alone_uses_few_carriers_where_all_are_too_weak() -> None:
+    need = StreamNeed(1, "edges", 1000, 1e-3)
+    found = []
+    for snr_db in (-20.0, 4.0, 30.0):
+        controller = Controller(N_DATA, SYMBOL_S)
+        controller.view.observe_bands([snr_db], [N_DATA])
+        found.append(controller.alone(need))
+    assert found[0] == (0, 0)
+    assert 0 < found[1][0] < N_DATA and found[2] == (N_DATA, 256)
