@@ -9,11 +9,15 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from host.cli.parser import positive
 from semcom_blocks.errors import ConfigError
 
+if TYPE_CHECKING:
+    from host.allocation.quality import QualityTable
+
+LAWS = ("paper", "rayleigh", "known")
 POINTS_MAX = 100_000
 SHOWN_MAX = 40  # rows of the table; --json has all
 
@@ -69,6 +73,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of each conditioning stream, the least important last (default: 7860)",
     )
     parser.add_argument(
+        "--curves",
+        type=Path,
+        default=None,
+        metavar="FILE.json",
+        help="quality over bit errors by which --target-quality is judged, as eval bit-errors or "
+        "experiment latency-aware --only fig-two wrote it (default: the paper's)",
+    )
+    parser.add_argument(
+        "--packet-errors",
+        choices=LAWS,
+        default="paper",
+        metavar="{" + ",".join(LAWS) + "}",
+        help="law of the prompt's packet errors: (2) with the paper's constants, (2) fitted to "
+        "this testbed in block Rayleigh, or for an SNR that is known (default: paper)",
+    )
+    parser.add_argument(
         "--orders",
         type=_numbers,
         default=[4.0, 16.0, 64.0],
@@ -82,6 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the plan; 0."""
+    from host.allocation import packet_errors
     from host.allocation.paper import BANDWIDTH_HZ, EDGE_BITS, PROMPT_BITS, snr_full_of
     from host.allocation.plan import plan
     from host.allocation.streams import ConditionStream, PromptStream
@@ -92,7 +113,8 @@ def run(args: argparse.Namespace) -> int:
     streams = [
         ConditionStream(b, BANDWIDTH_HZ, name=name) for b, name in zip(bits, names, strict=True)
     ]
-    prompt = PromptStream(args.prompt_bits or PROMPT_BITS, BANDWIDTH_HZ)
+    law = packet_errors.LAWS[args.packet_errors]
+    prompt = PromptStream(args.prompt_bits or PROMPT_BITS, BANDWIDTH_HZ, errors=law)
     allowed = _allowed(args, len(streams))
     orders = [int(order) if order == int(order) else order for order in args.orders]
     rows = plan(prompt, streams, allowed, snr_full_of(args.snr_db), orders)
@@ -114,11 +136,26 @@ def _allowed(args: argparse.Namespace, count: int) -> list[float]:
         if len(args.ber) not in (1, count):
             raise ConfigError(f"{len(args.ber)} BERs for {count} streams, permitted: 1 or {count}")
         return list(args.ber) * (count // len(args.ber))
-    metrics = paper_metrics()
+    metrics = paper_metrics() if args.curves is None else _measured(args.curves)
     targets = args.target_quality or [0.997, 0.982]
     if len(targets) != len(metrics):
         raise ConfigError(f"{len(targets)} qualities, permitted: 2, CLIP and MS-SSIM")
     return [ber_limit(metrics, targets)] * count
+
+
+def _measured(path: Path) -> tuple[QualityTable, ...]:
+    """Likeness and MS-SSIM of a measurement."""
+    from host.experiment.quality_figures import tables_of
+
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(tables_of(found.get("measured", found)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(
+            f"file {str(path)!a} holds no curves, permitted: what eval bit-errors --json wrote"
+        ) from None
 
 
 def show(rows: list[dict[str, Any]]) -> None:
