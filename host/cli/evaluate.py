@@ -21,6 +21,7 @@ MODELS = {
     "hed": "host.evaluate.hed",
     "jscc": "host.evaluate.jscc",
     "link": "host.evaluate.link",
+    "link-vs-ideal": "host.evaluate.link_vs_ideal",
     "receivers": "host.evaluate.receivers",
     "refiner": "host.evaluate.refiner",
     "radios": "host.evaluate.radios",

@@ -66,11 +66,13 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(met(report) for report in reports) else 1
 
 
-def measure(images: tuple[str, ...], seed: int) -> Iterator[dict[str, Any]]:
+def measure(
+    images: tuple[str, ...], seed: int, points: tuple[dict[str, Any], ...] = POINTS
+) -> Iterator[dict[str, Any]]:
     """The report of every photo over every channel; one model service serves them all."""
     runs = [
         load_run(None, {"image": image, "seed": seed, "channel": point})
-        for point in POINTS
+        for point in points
         for image in images
     ]
     with host_service() as endpoint:
