@@ -32,9 +32,9 @@ from semcom_blocks.phy.modulator import modulate
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.preamble import long_field, long_start
 
-#: Selective fading: delays in samples with their magnitudes; 10 Hz of Doppler at 1 MS/s.
+#: Selective fading: delays in samples with their magnitudes; 4 Hz of Doppler at 1 MS/s.
 MODEL: dict[str, Any] = {
-    "doppler_turns": 1e-5,
+    "doppler_turns": 4e-6,
     "line": False,
     "rice_factor": 4.0,
     "seed": 7,

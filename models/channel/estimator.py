@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from models.channel.generator import Generator, GeneratorConfig, noise_freedom, wiener
-from models.channel.observed import Observed, images
+from models.channel.observed import Observed, grid, images
 from models.generation.loading import load_network
 from models.weights_io import WEIGHTS_DIR
 from semcom_blocks.errors import ModelError
@@ -66,6 +66,7 @@ class ChannelEstimator:
         self, received: KnownCells, reference: KnownCells, numerology: Numerology
     ) -> np.ndarray:
         """One frame's response complex64 (n,) from its known cells, as a receiver has them."""
+        grid(numerology)  # refuses what takes too long
         ls, weight, noise_var = estimators.fit_known(received, reference, numerology)
         freedom = received.rows.size + received.comb.size - numerology.n_used
         observed = Observed.of(ls[None], weight[None], np.array([noise_var]), numerology)

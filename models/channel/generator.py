@@ -3,7 +3,7 @@
 
 ::
 
-    condition (B,15,D) ──┬─ conv ↓2 ─┬─ conv ↓2 ─┬─ conv ↓2 ─┐
+    condition (B,16,D) ──┬─ conv ↓2 ─┬─ conv ↓2 ─┬─ conv ↓2 ─┐
                          │           │           └─ deconv ↑2 (+ skip) ─┐
                          │           └──────────── deconv ↑2 (+ skip) ──┘
                          └─ output layer: deconv ↑2 (+ skip), conv, conv ─ power p over the delay
@@ -11,9 +11,10 @@
                      residual = R (R + E)⁻¹ H_ls − H_lmmse,  R = Σ_d p_d s_d s_dᴴ + q I
 
 The network paints the power-delay profile of this very frame over that of the received pilots, and
-says what power q lies anywhere else. The last layer is the Wiener filter of that profile, with E
-the error variances of LS on each carrier: so the network decides what is signal and what is noise,
-and the filter does, exactly, what follows for the carriers.
+over the likely one among exponentials, and says what power q lies anywhere else. The last layer is
+the Wiener filter of that profile, with E the error variances of LS on each carrier: so the network
+decides what is signal and what is noise, and the filter does, exactly, what follows for the
+carriers.
 All convolutions take any length that 8 divides: one set of weights serves every numerology.
 
 Source: three convolutions down, two deconvolutions up, an output layer and LeakyReLU as in
@@ -40,6 +41,7 @@ from semcom_blocks.phy.numerology import Numerology
 
 SLOPE = 0.2  # of LeakyReLU
 LOG_POWERS = (-14.0, 14.0)  # of a delay, in σ²: beyond, nothing changes any more
+MOST_TRUST = 3.0  # logarithm of how often the likely profile counts
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Generator(nn.Module):
         )
         self.full = nn.ConvTranspose1d(2 * first, c.out, 4, stride=2, padding=1)
         self.mix = nn.Conv1d(c.out + CONDITION_CHANNELS, c.out, 5, padding=2)
-        self.leave = nn.Conv1d(c.out, 2, 5, padding=2)
+        self.leave = nn.Conv1d(c.out, 3, 5, padding=2)
 
     def forward(self, images: Images) -> Tensor:
         """Complex64 (B,n)."""
@@ -88,10 +90,12 @@ class Generator(nn.Module):
             x = torch.cat((F.leaky_relu(layer(x), SLOPE), skip), dim=1)
         x = F.leaky_relu(self.full(x), SLOPE)
         x = F.leaky_relu(self.mix(torch.cat((x, images.condition), dim=1)), SLOPE)
-        change, beyond = self.leave(x).float().unbind(1)
+        change, trust, beyond = self.leave(x).float().unbind(1)
         seen = images.condition[:, SEEN_POWER] - math.log(images.ls.shape[1])
         low, high = LOG_POWERS
-        return (seen + change).clamp(low, high).exp(), (beyond.mean(1) - 4).clamp(low, high).exp()
+        powers = (seen + change - 1).clamp(low, high).exp()
+        powers = powers + images.likely * (trust - 1).clamp(low, MOST_TRUST).exp()
+        return powers, (beyond.mean(1) - 4).clamp(low, high).exp()
 
 
 def wiener(profile: Tensor, beyond: Tensor, images: Images) -> Tensor:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.channel.onset import onset
+from models.channel.onset import SPREADS, exponential, onset
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.phy import estimators
 from semcom_blocks.phy.acquire import backoff
@@ -27,7 +27,7 @@ from semcom_blocks.phy.numerology import Numerology
 
 STEP = 0.5  # of the grid, in samples; the band resolves about 1.2
 MARGIN = 4  # samples that images go on beyond half a prefix before the onset, 1.5 behind
-CONDITION_CHANNELS = 15
+CONDITION_CHANNELS = 16
 SEEN_POWER = 10  # channel of the condition: log(1 + power) of LS under the window
 #: One frame's filter takes time with their cube: 10 ms are over beyond.
 MAX_CARRIERS = 256
@@ -42,6 +42,16 @@ def grid(numerology: Numerology) -> np.ndarray:
     count = 8 * -(-int((2 * numerology.cp_len + 2 * MARGIN) / STEP) // 8)
     count = min(count, int(numerology.fft_size / STEP))  # beyond, delays repeat
     return STEP * np.arange(-before, count - before)
+
+
+@lru_cache(maxsize=16)
+def likely_profiles(numerology: Numerology) -> np.ndarray:
+    """The exponential profiles of :data:`models.channel.onset.SPREADS` on the grid, of unit sum,
+    float (profiles,D)."""
+    powers = np.zeros((len(SPREADS), len(grid(numerology))))
+    taps = powers[:, np.flatnonzero(grid(numerology) == 0)[0] :: round(1 / STEP)]
+    taps[:] = [exponential(spread, taps.shape[1]) for spread in SPREADS]
+    return powers
 
 
 @lru_cache(maxsize=16)
@@ -93,12 +103,13 @@ class Observed:
 @dataclass(frozen=True)
 class Images:
     """What a network is given, ``condition`` float32 (B,CONDITION_CHANNELS,D), and what its filter
-    needs besides, in σ and with the onset taken off: ``ls`` and ``start`` complex64 (B,n),
-    the error variances of LS ``error`` float32 (B,n) of mean 1, and ``turn`` complex64 (B,n),
-    which puts the delay on again."""
+    needs besides, in σ and with the onset taken off: the ``likely`` profile float32 (B,D), ``ls``
+    and ``start`` complex64 (B,n), the error variances of LS ``error`` float32 (B,n) of mean 1, and
+    ``turn`` complex64 (B,n), which puts the delay on again."""
 
     numerology: Numerology
     condition: Tensor
+    likely: Tensor
     ls: Tensor
     start: Tensor
     error: Tensor
@@ -114,11 +125,12 @@ def planes(image: Tensor) -> Tensor:
 
 def images(observed: Observed) -> Images:
     """Four two-channel images: the start, LS − start, the same with the carriers by their weight,
-    and LS under a window that has no side lobes; their powers; delay, and SNR."""
+    and LS under a window that has no side lobes; their powers, and the likely one; delay, and SNR.
+    """
     num = observed.numerology
     plain, tapered = correlator(num)
     begin = onset(observed.ls, observed.sigma**2, observed.mean_delay(), num)
-    turn = np.exp(-2j * np.pi / num.fft_size * begin[:, None] * num.carriers)
+    turn = np.exp(-2j * np.pi / num.fft_size * begin.delay[:, None] * num.carriers)
     scale = np.conj(turn) / np.maximum(observed.sigma, 1e-12)[:, None]
     ls, start = (
         torch.from_numpy((x * scale).astype(np.complex64)) for x in (observed.ls, observed.start)
@@ -129,12 +141,15 @@ def images(observed: Observed) -> Images:
     share = share / share.mean(dim=1, keepdim=True)
     left = ls - start
     over = (start @ plain, left @ plain, (share * left) @ plain, ls @ tapered)
+    likely = likely_profiles(num)[begin.profile] * (begin.signal / observed.sigma**2)[:, None]
+    likely = torch.from_numpy(likely.astype(np.float32))
     delay = torch.from_numpy(grid(num)).float()
-    place = torch.from_numpy((begin - backoff(num)) / num.cp_len).float().clamp(-2, 4)
+    place = torch.from_numpy((begin.delay - backoff(num)) / num.cp_len).float().clamp(-2, 4)
     snr = torch.log1p(start.abs().square().mean(dim=1)) / 4
     size = (len(ls), len(delay))
     maps = (
         *(torch.log1p(over[i].abs().square()) for i in (0, 1, 3)),
+        torch.log1p(likely),
         (delay / num.cp_len).expand(size),
         torch.tanh(delay / 2).expand(size),
         place[:, None].expand(size),
@@ -142,4 +157,4 @@ def images(observed: Observed) -> Images:
     )
     condition = torch.cat((*map(planes, over), torch.stack(maps, dim=1)), dim=1).float()
     turn = torch.from_numpy(turn.astype(np.complex64))
-    return Images(num, condition, ls, start, error.float(), turn)
+    return Images(num, condition, likely, ls, start, error.float(), turn)
