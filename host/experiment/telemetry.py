@@ -3,7 +3,8 @@
 
 Two measurements in block Rayleigh fading, a new fade each frame: whole frames by the pure core
 (the dense curve), and jobs through two GNU Radio processes over the software channel (some points),
-with the bands of the first and with those of the controller, which hears the telemetry.
+with the bands of the first and with those of the controller, which hears what acknowledgements
+tell the sender.
 """
 
 from __future__ import annotations
@@ -131,14 +132,15 @@ def _link(mean_db: float, jobs: int, seed: int) -> list[dict[str, Any]]:
 def _adapted(
     session: Session, job_id: int, controller: Controller, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """One job planned by the telemetry of those before."""
+    """One job planned by what acknowledgements told the sender of those before."""
     need = JobNeed((_packet_bytes(),), (StreamNeed(frames.STREAM, "edges", EDGE_BITS, EDGE_BER),))
     plan = controller.plan(need)
     table = BandTable.from_list(plan.bands())
     done = _job(session, job_id, table, rng)
-    for told in done["told"]:
+    told = done["transmission"].band_snr_db if done["transmission"] is not None else ()
+    if len(told) == len(table.bands):
         controller.view.observe_bands(told, table.carriers)
-    if not done["told"]:
+    else:
         controller.view.miss()
     return {**done, "plan": plan}
 

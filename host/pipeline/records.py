@@ -27,6 +27,11 @@ def number(value: Any) -> float:
     return float(value) if ok else math.nan
 
 
+def _numbers(value: Any) -> tuple[float, ...]:
+    """A list of numbers as a tuple; empty for anything else."""
+    return tuple(number(one) for one in value) if isinstance(value, list) else ()
+
+
 @dataclass(frozen=True)
 class Transmission:
     """The sender's account of a job (``tx_done``). ``delivered`` is ``None`` without feedback."""
@@ -42,6 +47,8 @@ class Transmission:
     error: str | None
     # Of a packet and its acknowledgement, smoothed; NaN without feedback.
     round_trip_s: float = math.nan
+    # Of the job's bands, as acknowledgements told last; empty without bands or feedback.
+    band_snr_db: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, message: Message) -> Transmission:
@@ -59,6 +66,7 @@ class Transmission:
             power=number(message.meta.get("power")),
             error=None if error is None else str(error),
             round_trip_s=number(message.meta.get("round_trip_s")),
+            band_snr_db=_numbers(message.meta.get("band_snr_db")),
         )
 
 
@@ -217,9 +225,8 @@ class FrameLog:
         channel = message.arrays.get("channel")
         if channel is not None and channel.dtype == np.complex64 and channel.ndim == 1:
             self.channel = channel
-        told = message.meta.get("band_snr_db")
-        if isinstance(told, list) and told:
-            self.band_snr_db.append([number(value) for value in told])
+        if told := _numbers(message.meta.get("band_snr_db")):
+            self.band_snr_db.append(list(told))
 
     def _note_carriers(self, message: Message) -> None:
         channel, noise_var = message.arrays.get("channel"), number(message.meta.get("noise_var"))
