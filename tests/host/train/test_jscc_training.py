@@ -141,3 +141,18 @@ def test_pictures_that_no_batch_can_hold(tmp_path):
         Image.new("RGB", (side, side)).save(tmp_path / "train" / f"{i}.png")
     with pytest.raises(ConfigError, match="small pictures have sizes"):
         jscc.run(options(tmp_path, tmp_path / "out"))
+
+
+def test_a_constellation_is_trained_in_and_sent(data, tmp_path):
+    assert jscc.run(options(data, tmp_path, "--constellation", "64", "--steps", "2")) == 0
+    card = json.loads((tmp_path / "jscc-v1.json").read_text(encoding="utf-8"))
+    assert card["config"]["bits_per_symbol"] == 6
+    codec = ImageCodec.load("jscc-v1", directory=tmp_path)
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    symbols, descriptor = codec.encode(picture, "1/6", 10.0)
+    assert len(np.unique(symbols.real.round(4))) <= 8
+    assert np.mean(np.abs(symbols) ** 2) == pytest.approx(1, abs=1e-4)
+    shown = codec.decode(symbols, np.full(symbols.size, 0.1, np.float32), descriptor)
+    assert shown.shape == picture.shape
+    with pytest.raises(ModelError, match="constellation"):  # not as analog symbols
+        jscc.run(options(data, tmp_path, "--resume", "--steps", "2"))
