@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semcom_blocks.errors import ConfigError
@@ -54,6 +54,7 @@ def put_together(frames, lengths):
     st.lists(st.binary(min_size=1, max_size=256), max_size=6),
     st.integers(1, 4000),
 )
+@settings(max_examples=40)
 def test_everything_goes_out_once_and_at_its_offset(lengths, packets, analog_per_frame):
     made = framer(lengths, packets, analog_per_frame)
     frames = list(made.frames())
