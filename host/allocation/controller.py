@@ -54,7 +54,9 @@ MARGIN_DB = 1.0
 CANDIDATES_MAX = 1500
 STREAMS_MAX = 3
 CHUNK = 128  # candidates looked at together, the shortest first
-SPREAD_STEPS = 16  # ways to split what the prompt has to spare
+SPREAD_STEPS = 8  # ways to split what the prompt has to spare
+SPREAD_MOST = 4.0  # times the least power of a stream: 6 dB
+SPREAD_LOSS = 0.1  # share of its power that the prompt may lose to them: half a dB
 SPREAD_SENDS = 1.001  # what its expected sends may grow by for it
 SENDS_TOLD = 1e3  # more are not worth a number
 SENDS_ENDLESS = 1e6  # as good as never
@@ -248,12 +250,16 @@ class Controller:
     def _spread(
         self, job: JobNeed, groups: np.int64, shares: Array, sends: float
     ) -> tuple[Array, float]:
-        """Power that saves the prompt no sends goes to the streams: fewer errors, same latency."""
-        most = (1 - SHARE_MIN) / shares.sum()
-        factors = np.geomspace(1.0, max(most, 1.0), SPREAD_STEPS)
+        """Power that saves the prompt no sends goes to the streams: fewer errors, same latency.
+
+        Only as much as hardly costs the prompt anything: it may fade deeper than was seen.
+        """
+        spare = SPREAD_LOSS * (1 - shares.sum()) / shares.sum()
+        factors = np.geomspace(1.0, 1 + min(spare, SPREAD_MOST - 1), SPREAD_STEPS)
         rest = 1 - factors * shares.sum()
         found = self._sends(job, np.full(SPREAD_STEPS, groups), np.maximum(rest, SHARE_MIN))
-        at = int(np.flatnonzero(found <= sends * SPREAD_SENDS)[-1]) if most > 1 else 0
+        kept = np.flatnonzero(found <= sends * SPREAD_SENDS)
+        at = int(kept[-1]) if len(kept) else 0
         return shares * factors[at], float(found[at]) if at else sends
 
     def _shares(

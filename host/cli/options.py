@@ -94,8 +94,9 @@ def add_generation(parser: argparse.ArgumentParser, *sides: str) -> None:
 STREAM_FLAGS = ("edges", "coarse", "latents")
 
 
-def add_allocation(parser: argparse.ArgumentParser) -> None:
-    """Streams in bands of their own."""
+def add_allocation(parser: argparse.ArgumentParser, *, sounds: bool = True) -> None:
+    """Streams in bands of their own; a command that hears both ends ``sounds`` the channel."""
+    knows = "sound the channel, then" if sounds else "with what suits a channel nobody knows,"
     group = parser.add_argument_group("allocation")
     group.add_argument(
         "--streams",
@@ -109,8 +110,8 @@ def add_allocation(parser: argparse.ArgumentParser) -> None:
         dest="allocation.adapt",
         action="store_true",
         default=argparse.SUPPRESS,
-        help="sound the channel, then give prompt and edges bands of their own: carriers, power "
-        "and modulation chosen by what each has to bear",
+        help=f"{knows} give prompt and edges bands of their own: carriers, power and modulation "
+        "chosen by what each has to bear",
     )
     add_field(group, "--edge-ber", "allocation.edge_ber", "wrong bits that the edge map bears")
     add_field(

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=None, metavar="DIR", help="folder for report.json"
     )
+    options.add_allocation(parser, sounds=False)
     options.add_generation(parser, "tx")
     options.add_link(parser)
     options.add_level(parser)
@@ -47,6 +48,7 @@ def resolve(args: argparse.Namespace) -> RunConfig:
     Only the simulated air has a software channel, and into a file nobody answers.
     """
     given = overrides(args) | options.generation_overrides(args)
+    given |= options.allocation_overrides(args)
     defaults = {"recording.side": "tx"}
     run = load_run(args.config, given, defaults)
     # A flowgraph has its own channel, which this command knows only if told.

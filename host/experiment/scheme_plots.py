@@ -68,7 +68,7 @@ def schemes(document: Document) -> bytes:
     ratio.axhline(1, color=INK, lw=1.0)
     for panel in (model, ratio):
         panel.axvline(12, color=LIMIT, lw=1.0, ls=(0, (5, 3)))
-    ratio.set_ylim(0.3, 30)
+    ratio.set_ylim(0.3, 5)
     for panel, place in ((model, "upper right"), (latency, "upper right"),
                          (ratio, "upper right"), (quality, "lower right")):  # fmt: skip
         legend(panel, loc=place)
