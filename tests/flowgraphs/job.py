@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import zmq
 
+from host.supervise.ports import free_ports
 from semcom_blocks import transport
 from semcom_blocks.wire import Message
 
@@ -21,8 +22,7 @@ SLICE_S = 0.01
 
 def free_endpoint() -> str:
     """A loopback endpoint on which nobody listens at the moment."""
-    with zmq.Context() as context, context.socket(zmq.PULL) as socket:
-        return f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"
+    return f"tcp://127.0.0.1:{free_ports(1)[0]}"
 
 
 @contextmanager

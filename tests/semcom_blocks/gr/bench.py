@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pmt
-import zmq
 from gnuradio import gr
 
+from host.supervise.ports import free_ports
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.gr import pdu
 from semcom_blocks.gr.base import PduBlock
@@ -20,8 +20,7 @@ PATIENCE_S = 10.0
 
 def free_endpoint() -> str:
     """A loopback endpoint on which nobody listens at the moment."""
-    with zmq.Context() as context, context.socket(zmq.PULL) as socket:
-        return f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"
+    return f"tcp://127.0.0.1:{free_ports(1)[0]}"
 
 
 def until(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:

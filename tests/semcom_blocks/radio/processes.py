@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import zmq
 
+from host.supervise.ports import free_ports
 from semcom_blocks import transport
 from semcom_blocks.wire import Message
 
@@ -26,11 +27,7 @@ CHANNEL = {"model": "awgn", "snr_db": 10.0}
 def endpoints() -> dict[str, str]:
     """Loopback endpoints on which nobody listens at the moment."""
     names = ("source", "sink", "feedback", "samples", "return_samples")
-    with zmq.Context() as context:
-        held = [context.socket(zmq.PULL) for _ in names]
-        ports = [socket.bind_to_random_port("tcp://127.0.0.1") for socket in held]
-        for socket in held:
-            socket.close()
+    ports = free_ports(len(names))
     return {name: f"tcp://127.0.0.1:{port}" for name, port in zip(names, ports, strict=True)}
 
 
