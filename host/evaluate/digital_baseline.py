@@ -24,12 +24,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from host.baseline.chain import BLER_LIMIT, Chain, files
 from host.baseline.effective import CHANNELS, Fading, powers_of
+from host.baseline.mcs import SWEEP
 from host.baseline.source import FORMATS, Ladder
 from host.evaluate.digital_curves import (
     BLOCKS,
@@ -180,14 +182,17 @@ def dump(result: Record) -> str:
 
 
 def show(console: Console, result: Record) -> None:
-    """A table of PSNR for each channel and rate, and the crossovers."""
+    """A table of PSNR for each channel and rate, fixed (M, R) left out, and the crossovers."""
     curves = result["curves"]
     for place in dict.fromkeys((c["channel"], c["rate"]) for c in curves):
-        shown = Table(title=f"{result['dataset']}, {place[0]}, k/n {place[1]}: mean PSNR in dB")
+        title = f"{result['dataset']}, {place[0]}, k/n {place[1]}: mean PSNR in dB over SNR"
+        shown = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         shown.add_column("", no_wrap=True)
         for snr_db in SNRS_DB:
-            shown.add_column(f"{snr_db:g} dB", justify="right")
+            shown.add_column(f"{snr_db:g}", justify="right")
         for curve in (c for c in curves if (c["channel"], c["rate"]) == place):
+            if curve.get("choice") in (mcs.name for mcs in SWEEP):
+                continue
             name = " ".join(filter(None, (curve["system"], curve.get("choice"))))
             values = np.interp(SNRS_DB, curve["snr_db"], curve["psnr_db"])
             shown.add_row(name, *(f"{value:.2f}" for value in values))
@@ -195,10 +200,11 @@ def show(console: Console, result: Record) -> None:
     for row in result["crossovers"]:
         if row["measure"] != "psnr_db":
             continue
-        if row["crossings_db"]:
-            side = "below" if row["jscc_ahead_at_low_end"] > 0 else "above"
-            said = f"JSCC ahead {side} {', '.join(f'{x:.1f}' for x in row['crossings_db'])} dB"
-        else:
-            said = f"JSCC {'ahead' if row['jscc_ahead_at_low_end'] > 0 else 'behind'} throughout"
+        first = "ahead" if row["jscc_ahead_at_low_end"] > 0 else "behind"
+        last = "ahead" if row["jscc_ahead_at_high_end"] > 0 else "behind"
+        at = row["crossings_db"]
+        said = f"JSCC {first} throughout"
+        if at:  # where the other climbs in steps there are several
+            said = f"JSCC {first} below {at[0]:.1f} dB, {last} above {at[-1]:.1f} dB"
         text = f"{row['channel']}, {row['rate']}, {row['system']} {row['choice']}: {said}"
         console.print(text, highlight=False)

@@ -81,7 +81,9 @@ def digital_curves(name: str, chain: Chain, fixed: list[Mcs]) -> list[Record]:
         curves.append({"system": name, "choice": choice, **_points(chosen)})
     for mcs in fixed:
         points = [next(point for point in points if point.mcs == mcs) for points in every]
-        curves.append({"system": name, "choice": mcs.name, **_points(points)})
+        part = _points(points)
+        del part["mcs"]
+        curves.append({"system": name, "choice": mcs.name, **part})
     return curves
 
 
@@ -107,7 +109,7 @@ def _columns(snr_db, psnr, similar) -> Record:
     known = not np.isnan(similar).any()
     return {
         "snr_db": [float(x) for x in snr_db],
-        "psnr_db": [round(float(x), 3) for x in psnr],
+        "psnr_db": [round(float(x), 2) for x in psnr],
         "ms_ssim": [round(float(x), 4) for x in similar] if known else None,
     }
 
