@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -110,11 +109,12 @@ def soak(run_config: RunConfig, seconds: float, every_s: float) -> dict[str, Any
     counts: Counter[str] = Counter()
     slowest_s, sizes = 0.0, []
     with Session(on_free_ports(run_config)) as session, Display() as display:
-        session.open_air()
+        endpoint = session.open_air()
+        assert endpoint is not None  # its radios are virtual ones
         sink, source = session.open_receiver(), session.open_sender()
         wait_ready(source, sink, session.alive, READY_TIMEOUT_S)
         began = time.monotonic()
-        with AirControl(_control(session.work_dir)) as control:
+        with AirControl(endpoint) as control:
             faults = Faults(control, every_s)
 
             def alive() -> None:
@@ -150,14 +150,6 @@ def soak(run_config: RunConfig, seconds: float, every_s: float) -> dict[str, Any
         "devices": devices,
         "met": not counts["wrong"] and not hung and settled and counts["exact"] > 0,
     }
-
-
-def _control(folder: Path) -> str:
-    """The control endpoint that the air tells in its log."""
-    found = re.search(r"control=(\S+)", (folder / "air.log").read_text(encoding="utf-8"))
-    if found is None:
-        raise LinkError("the virtual air tells no control socket")
-    return found[1]
 
 
 def _job(session: Session, source, sink, alive, number: int, rng: np.random.Generator) -> str:

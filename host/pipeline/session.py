@@ -21,9 +21,10 @@ from host.pipeline.ports import SLICE_S, RadioPort, SinkPort, SourcePort, wait_r
 from host.pipeline.processes import start_host, start_radio
 from host.pipeline.recordings import written
 from host.pipeline.viewer import show_picture
-from host.pipeline.virtual_air import start_air
+from host.pipeline.virtual_air import virtual_radios
 from host.service.__main__ import default_threads
 from host.supervise import Child, Supervisor, free_ports
+from host.supervise.air import start_air
 from semcom_blocks.phy.estimators import REMOTE
 from semcom_blocks.wire import Message
 
@@ -105,10 +106,15 @@ class Session:
             self.alive()
             time.sleep(SLICE_S)
 
-    def open_air(self) -> None:
-        """Start the virtual radios that a bare kind stands for, and use them from now on."""
-        if self.run.radio.wants_air:
-            self.run = start_air(self.crew, self.run, self.work_dir)
+    def open_air(self) -> str | None:
+        """Start the virtual radios that a bare kind stands for, and use them from now on.
+
+        Returns the endpoint that controls their air; None where there is no such air.
+        """
+        if not self.run.radio.wants_air:
+            return None
+        air, self.run = virtual_radios(self.run)
+        return start_air(self.crew, air.document(), self.work_dir)[1]
 
     def open_host(self) -> HostClient:
         """Start the model service, or use the one that was named; connect to it."""

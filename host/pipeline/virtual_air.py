@@ -13,32 +13,25 @@ less the converter's noise, which the receive gain keeps far below the signal.
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import socket
-import time
-from pathlib import Path
 from typing import Any
 
 from host.config import RunConfig
-from host.config.air import check_air
+from host.config.air import AirSettings, check_air
 from host.config.models import RADIO_PLUTO, ChannelConfig
-from host.supervise import Child, Supervisor, radio_python
-from host.supervise.environment import child_environment
 from semcom_blocks.air.config import DeviceConfig
 from semcom_blocks.air.frontend import (
     RX_FULL_SCALE_DBM,
     THERMAL_DBM_PER_HZ,
     TX_FULL_SCALE_DBM,
 )
-from semcom_blocks.errors import ConfigError, PeerError
+from semcom_blocks.errors import ConfigError
 from semcom_blocks.phy.numerology import Numerology
 
 # The radios burn no more of the machine than twice real time takes: the codec needs it too.
 SPEED = 2.0
-READY_TIMEOUT_S = 30.0
-POLL_S = 0.02
 # Addresses of their own, since a USRP's ports are fixed: 127.64.0.0/10.
 ADDRESS_TRIES = 20
 PORTS = {"pluto": (30431,), "usrp": (49601,)}
@@ -147,20 +140,14 @@ def check_channel(run: RunConfig) -> None:
             )
 
 
-def start_air(crew: Supervisor, run: RunConfig, work_dir: Path) -> RunConfig:
-    """Start the air; ``run`` with its two radios, gains included."""
+def virtual_radios(run: RunConfig) -> tuple[AirSettings, RunConfig]:
+    """The air for ``run``, and ``run`` with its two radios, gains included."""
     check_channel(run)
     kind = run.radio.kind
     addresses: list[str] = []
     for _ in range(2):
         addresses.append(_free_address(kind, addresses))
     air = check_air(air_tables(run, kind, addresses))
-    config = work_dir / "air.json"
-    config.write_text(json.dumps(air.document()), encoding="utf-8")
-    argv = [radio_python(), "-m", "semcom_blocks.air", "--config", str(config)]
-    environment = child_environment(threads=1, user_site=False)
-    child = crew.start("air", argv, environment, base=True)
-    _wait_ready(crew, child)
     tx_gain_db, _, rx_gain_db = levels(run, kind)
     rate_hz = run.radio.sample_rate_hz
     usrp = f"master_clock_rate={rate_hz:g},num_recv_frames={USRP_FRAMES}"
@@ -173,13 +160,4 @@ def start_air(crew: Supervisor, run: RunConfig, work_dir: Path) -> RunConfig:
         "tx_gain_db": tx_gain_db,
         "rx_gain_db": rx_gain_db,
     }
-    return run.model_copy(update={"radio": run.radio.model_copy(update=update)})
-
-
-def _wait_ready(crew: Supervisor, child: Child) -> None:
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    while "air ready" not in child.log.read_text(encoding="utf-8", errors="replace"):
-        crew.check()
-        if time.monotonic() > deadline:
-            raise PeerError(f"the virtual air is not ready within {READY_TIMEOUT_S:g} s")
-        time.sleep(POLL_S)
+    return air, run.model_copy(update={"radio": run.radio.model_copy(update=update)})

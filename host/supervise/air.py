@@ -37,7 +37,7 @@ def start_air(
     file.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
     # Its matrices are small: one thread is fastest, and leaves the other cores alone.
     argv = [host_python(), "-m", "semcom_blocks.air", "--config", str(file)]
-    child = crew.start("air", argv, child_environment(threads=1))
+    child = crew.start("air", argv, child_environment(threads=1), base=True)
     deadline = time.monotonic() + READY_TIMEOUT_S
     while True:
         lines = child.log.read_text(encoding="utf-8", errors="replace").splitlines()
