@@ -38,6 +38,7 @@ CAPTION_CHARS = 175  # of a row of figures; of a row of the prompt:
 PROMPT_CHARS = 140
 CHANNEL_SPAN_DB = 6.0  # a flat channel shall look flat
 FRAMES_SPAN_DB = 4.0
+NAMES_ROOM = 0.3  # of the channel's panel
 BAND_COLOURS = (ORANGE, GREEN, BLUE, RED)
 CONSTELLATION_LIMIT = 3.2  # analog symbols are about Gaussian: 3 sigma and a margin
 
@@ -168,6 +169,10 @@ def _channel(axes: Axes, outcome: Outcome) -> None:
     degrees -= 360 * np.round(np.median(degrees) / 360)
     phase.plot(carriers, degrees, color=ORANGE, lw=1.3, ls="--")
     _reach(phase, degrees, 90)
+    if outcome.adaptation is not None:  # room for the names of the bands
+        for one in (axes, phase):
+            low, high = one.get_ylim()
+            one.set_ylim(low, high + NAMES_ROOM * (high - low))
     phase.tick_params(colors=MUTED, labelsize=8)
     phase.set_ylabel("phase in degrees, delay removed", size=9, color=ORANGE, labelpad=1)
     for spine in phase.spines.values():
