@@ -15,6 +15,7 @@ from tests.semcom_blocks.radio.processes import (
     PATIENCE_S,
     Host,
     Radio,
+    Result,
     endpoints,
     gaussian,
     request,
@@ -122,29 +123,35 @@ def test_a_job_tells_all_that_was_measured(next_job):
 
 
 def test_a_job_in_bands_tells_the_snr_of_each_on_both_sides(pair):
-    """The stream has 0.5 · 48/32 of the power a symbol would have without bands."""
+    """Band b has power · 48 / carriers of what a symbol would have without bands."""
     bands = [
         PROMPT_BAND,
-        {"stream_id": 1, "carriers": 32, "power": 0.5, "bits_per_symbol": 4},
+        {"stream_id": 1, "carriers": 24, "power": 0.25, "bits_per_symbol": 0},
+        {"stream_id": 7, "carriers": 8, "power": 0.25, "bits_per_symbol": 0},
     ]
-    result = pair.collect(
-        pair.begin(3000, "a dog", 30_000, bands=bands), lambda r: r.done is not None and r.received
-    )
+    good = request(3000, "a dog", gaussian(30_000, 1), bands=bands)
+    good.meta["streams"].append({"stream_id": 7, "descriptor": {"c": "other"}})
+    good.arrays["stream_7"] = gaussian(5000, 7)
+    result = Result(3000, good.arrays["stream_1"])
+    assert pair.source.send(good, PATIENCE_S)
+    pair.collect(result, lambda r: r.done is not None and r.received)
     received = result.received[0]
     assert received.meta["prompt"] == "a dog"
     assert received.meta["frames_received"] == received.meta["frames_expected"] >= 4
-    assert received.meta["streams"][0]["received"] == 30_000
-    expected_db = 10 + 10 * np.log10(0.5 * 48 / 32)
-    assert result.error_db() == pytest.approx(expected_db, abs=0.5)
-    told_db = -10 * np.log10(np.mean(received.arrays["noise_var_1"]))
-    assert told_db == pytest.approx(expected_db, abs=0.5)
+    assert [entry["received"] for entry in received.meta["streams"]] == [30_000, 5000]
+    for band in bands[1:]:
+        n, expected_db = band["stream_id"], 10 + 10 * np.log10(0.25 * 48 / band["carriers"])
+        error = np.mean(np.abs(received.arrays[f"stream_{n}"] - good.arrays[f"stream_{n}"]) ** 2)
+        assert -10 * np.log10(error) == pytest.approx(expected_db, abs=0.5)
+        told = np.mean(received.arrays[f"noise_var_{n}"])
+        assert -10 * np.log10(told) == pytest.approx(expected_db, abs=0.5)
     for frame in result.frames:
         if frame.meta["end"]:
             assert "band_snr_db" not in frame.meta
         else:
-            assert frame.meta["band_snr_db"] == pytest.approx([10, 10], abs=1.5)
+            assert frame.meta["band_snr_db"] == pytest.approx([10, 10, 10], abs=2)
     report = result.done.meta
-    assert report["band_snr_db"] == pytest.approx([10, 10], abs=1.5)
+    assert report["band_snr_db"] == pytest.approx([10, 10, 10], abs=2)
     assert report["frames_sent"] == report["frames_total"] == received.meta["frames_received"]
     assert result.told[1].meta["band_snr_db"] == []
     assert report["power"] == pytest.approx(0.9, abs=0.05)
