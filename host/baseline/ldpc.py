@@ -23,6 +23,7 @@ from semcom_blocks.phy import qam
 
 STAGES = (6, 8, 10, 16)  # iterations between looks at the CRC
 ITERATIONS = sum(STAGES)
+MISSING = "sionna-no-rt is not installed, permitted: Python 3.11 or newer, which it needs"
 LLR_LIMIT = 20.0  # keeps float32 from overflowing inside the check nodes
 
 
@@ -38,9 +39,7 @@ class CodeWord:
             from sionna.phy.fec.crc import CRCDecoder, CRCEncoder
             from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
         except ImportError:
-            raise ConfigError(
-                "sionna-no-rt is not installed, permitted: Python 3.11 or newer, which it needs"
-            ) from None
+            raise ConfigError(MISSING) from None
         self.mcs, self.symbols = mcs, symbols
         self.coded_bits = symbols * mcs.bits_per_symbol
         size = info_bits(mcs, self.coded_bits)

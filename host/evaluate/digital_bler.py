@@ -46,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure what is missing, print and store; returns the exit code. Raises ConfigError."""
     # Here, not above: the command line asks for the options without paying for torch.
-    import sionna
+    from importlib.metadata import PackageNotFoundError, version
+
     import torch
 
     from host.baseline import bler, ldpc
@@ -60,6 +61,10 @@ def run(args: argparse.Namespace) -> int:
     path = Path(args.json)
     if not path.absolute().parent.is_dir():
         raise ConfigError(f"json is {args.json!r}, permitted: a file in an existing folder")
+    try:
+        sionna = version("sionna-no-rt")
+    except PackageNotFoundError:
+        raise ConfigError(ldpc.MISSING) from None
     if args.threads:
         torch.set_num_threads(args.threads)
     result: dict[str, Any] = {
@@ -69,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         "snr": "Es/N0 per complex symbol",
         "seed": args.seed,
         "words": args.words,
-        "versions": {"sionna-no-rt": sionna.__version__, "torch": torch.__version__},
+        "versions": {"sionna-no-rt": sionna, "torch": torch.__version__},
         "curves": [],
         "checks": [],
     }
