@@ -46,6 +46,7 @@ def run_service(
         import torch
 
         torch.set_num_threads(threads)
+        torch.get_num_threads()  # holds it for this thread, whatever another one sets for itself
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)

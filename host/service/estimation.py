@@ -24,9 +24,16 @@ EstimatorLoader = Callable[[], "ChannelEstimator"]
 
 
 def load_shipped_estimator() -> ChannelEstimator:
-    """The one whose weights come with the repository; ``ModelError`` if they do not."""
+    """The one whose weights come with the repository; ``ModelError`` if they do not.
+
+    A frame is too little work to share: from then on the calling thread, and it alone, computes
+    by itself, and waits for no other.
+    """
+    import torch
+
     from models.channel.estimator import ChannelEstimator
 
+    torch.set_num_threads(1)
     return ChannelEstimator.load()
 
 
