@@ -249,6 +249,15 @@ class RunConfig(Frozen):
     network: NetworkConfig = NetworkConfig()
     recording: RecordingConfig = RecordingConfig()
 
+    @property
+    def known_channel(self) -> ChannelConfig | None:
+        """The channel that this run makes, be it in software or by the air of virtual radios.
+
+        None with devices that have names: nobody sets what lies between them.
+        """
+        named = self.radio.is_hardware and not self.radio.wants_air
+        return None if named or self.channel.model == "none" else self.channel
+
     @model_validator(mode="after")
     def _has_a_way_back(self) -> RunConfig:
         if self.link.feedback == "air" and self.radio.spec.startswith(RADIO_FILE_PREFIX):

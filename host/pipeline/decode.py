@@ -42,14 +42,14 @@ def measure(host: HostClient, outcome: Outcome, original: LoadedImage, sent: Sem
         made.judge(host, original.pixels, sent)
         made.coarse_quality = _quality(host, original, made.coarse)
         made.heard_quality = _quality(host, original, made.heard)
-    elif outcome.run.channel.model != "none":
+    elif (channel := outcome.run.known_channel) is not None:
         stream = sent.streams[STREAM_PICTURE]
         outcome.ideal = ideal_quality(
             host,
             original.pixels,
             stream.symbols,
             stream.descriptor,
-            outcome.run.channel.snr_db,
+            channel.snr_db,
             outcome.run.seed,
         )
 

@@ -94,16 +94,18 @@ def _link(outcome: Outcome) -> dict[str, Any]:
     run, frames = outcome.run, outcome.frames
     sent, received = outcome.transmission, outcome.reception
     # The channel sits in the sender; a receiver on its own does not know what was set.
-    channel = run.channel if sent and run.channel.model != "none" else None
+    channel = run.known_channel if sent else None
+    # Virtual radios have crystals of their own instead.
+    clocks = None if run.radio.is_hardware else channel
     stream = received.picture_stream() if received else None
     return {
         "radio": run.radio.spec,
         "channel": channel.model if channel else None,
         "snr_db_set": channel.snr_db if channel else None,
         "snr_db_est": frames.mean_snr_db(),
-        "cfo_hz_set": channel.cfo_hz if channel else None,
+        "cfo_hz_set": clocks.cfo_hz if clocks else None,
         "cfo_hz_est": frames.median("cfo_hz"),
-        "sro_ppm_set": channel.sro_ppm if channel else None,
+        "sro_ppm_set": clocks.sro_ppm if clocks else None,
         "sro_ppm_est": frames.median("sro_ppm"),
         "frames_sent": sent.frames_sent if sent else None,
         "frames_received": received.frames_received if received else len(frames) or None,

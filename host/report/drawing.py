@@ -241,8 +241,9 @@ def _frames(axes: Axes, outcome: Outcome) -> None:
     for name, (values, colour) in series.items():
         axes.plot(number, values, marker=marker, ms=3.5, lw=1.3, color=colour, label=name)
     shown = [values for values, _ in series.values()]
-    if outcome.transmission and outcome.run.channel.model != "none":
-        set_db = outcome.run.channel.snr_db
+    channel = outcome.run.known_channel
+    if outcome.transmission and channel is not None:
+        set_db = channel.snr_db
         axes.axhline(set_db, color=MUTED, lw=1, ls=":", label="SNR set")
         shown.append(np.array([set_db]))
     _reach(axes, np.concatenate(shown), FRAMES_SPAN_DB)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reports of every outcome are strict JSON, drawable, and whole on disk."""
 
+import dataclasses
 import io
 import json
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from host.config import load_run
 from host.report.document import build, plain, to_json
 from host.report.drawing import draw
 from host.report.files import output_folder, write_all
@@ -49,6 +51,27 @@ def test_a_whole_outcome_knows_them_all(whole):
     assert report["quality"]["psnr_db"] is None  # equal pictures: infinite
     assert report["prompt"]["delivered"] is True
     assert whole().failure() is None
+
+
+@pytest.mark.parametrize(
+    ("given", "channel", "snr_db", "cfo_hz"),
+    [
+        ({}, "awgn", 20.0, 0.0),
+        ({"channel.model": "none"}, None, None, None),
+        ({"radio.spec": "pluto"}, "awgn", 20.0, None),  # two crystals instead of an offset
+        ({"radio.spec": "pluto:ip:192.168.2.1"}, None, None, None),
+    ],
+    ids=["simulated", "no channel", "virtual radios", "a device"],
+)
+def test_only_what_was_set_is_told_as_set(whole, given, channel, snr_db, cfo_hz):
+    outcome = dataclasses.replace(whole(), run=load_run(overrides=given))
+    report = build(outcome)
+    link, told = report["link"], dict(rows(report))
+    assert (link["channel"], link["snr_db_set"]) == (channel, snr_db)
+    assert (link["cfo_hz_set"], link["sro_ppm_set"]) == (cfo_hz, cfo_hz)
+    assert ("set" in told["SNR"]) == (snr_db is not None)
+    assert ("set" in told["CFO"]) == ("set" in told["SRO"]) == (cfo_hz is not None)
+    assert "3.0 Hz" in told["CFO"]
 
 
 def test_not_finite_is_null():
