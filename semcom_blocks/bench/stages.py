@@ -12,11 +12,12 @@ from semcom_blocks.phy import acquire, detect, equalizer, estimators
 from semcom_blocks.phy.dc import remove_dc
 from semcom_blocks.phy.demodulator import frame_grid
 from semcom_blocks.phy.grid import FrameLayout
+from semcom_blocks.phy.header_reader import read_header
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.payload import extract
 from semcom_blocks.phy.preamble import long_field
 from semcom_blocks.phy.receiver import demodulate, pilot_evm_db, receive
-from semcom_blocks.phy.sync import SCAN_BLOCK, FrameSync, read_header
+from semcom_blocks.phy.sync import SCAN_BLOCK, FrameSync
 from semcom_blocks.phy.tracking import track
 
 #: Calls of a stage in one timing, and timings of which the median counts.

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 
-from semcom_blocks.phy.grid import KnownLayout
+from semcom_blocks.phy.known_layout import KnownLayout
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.phasor import unit_phasor
 

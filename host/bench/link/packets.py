@@ -18,10 +18,10 @@ from host.bench.link.intervals import proportion
 from semcom_blocks.errors import LinkError
 from semcom_blocks.link.packets import MAX_PACKET_BYTES
 from semcom_blocks.phy.acquire import backoff
+from semcom_blocks.phy.header_reader import read_header
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.preamble import long_start
 from semcom_blocks.phy.receiver import receive
-from semcom_blocks.phy.sync import read_header
 
 CHUNK = 50
 #: Analog symbols of a frame whose header alone is looked at.
