@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Latents as points of a square M-QAM constellation, soft while training, hard in use.
 
-Per real dimension the points are c_j = Δ·(j - (N-1)/2), N = sqrt(M), with the step Δ that quantises
-a Gaussian best (J. Max, "Quantizing for minimum distortion", IRE Trans. 1960, table II), because
-latents of unit power are nearly that. With hardness β
+Per real dimension the points are c_j = Δ·(j - (N-1)/2), N = sqrt(M). The step Δ is WIDENING times
+that which quantises a Gaussian best (J. Max, "Quantizing for minimum distortion", IRE Trans. 1960,
+table II): the planes of latents are of unequal power, so their tails are heavy (kurtosis 6.4), and
+what lies beyond the last point costs most. With hardness β
 
     soft(x) = sum over j of c_j·w_j,   w = softmax(-β·((x - c_j) / Δ)²)        (β → ∞: nearest)
 
@@ -30,9 +31,9 @@ from torch import Tensor
 from models.symbols import POWER_FLOOR, normalise_power
 from semcom_blocks.errors import ConfigError
 
-#: Bits per symbol → Δ for unit variance per real dimension.
+#: Bits per symbol → the best step for a Gaussian of unit variance per real dimension.
 STEPS = {2: 1.596, 4: 0.9957, 6: 0.5860, 8: 0.3352}
-NAMES = {2: "QPSK", 4: "16-QAM", 6: "64-QAM", 8: "256-QAM"}
+WIDENING = 1.6  # the best of 1 to 2.5 for jscc-v1's pictures at 10 and 19 dB, 16- to 256-QAM
 FIRST_HARDNESS, LAST_HARDNESS = 0.5, 20.0  # neighbours share a point; weights are all but 0 and 1
 HARD_FROM = 0.8  # share of the training after which points are taken whole
 
@@ -43,7 +44,7 @@ def points(bits_per_symbol: int) -> Tensor:
         permitted = ", ".join(map(str, STEPS))
         raise ConfigError(f"bits_per_symbol is {bits_per_symbol}, permitted: {permitted}")
     count = 1 << (bits_per_symbol // 2)
-    step = STEPS[bits_per_symbol] * math.sqrt(0.5)  # half the power in each dimension
+    step = WIDENING * STEPS[bits_per_symbol] * math.sqrt(0.5)  # half the power in each dimension
     return step * (torch.arange(count) - (count - 1) / 2)
 
 
