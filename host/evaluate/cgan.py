@@ -176,7 +176,7 @@ def show(console: Console, result: Record) -> None:
         table.add_row(
             row["case"],
             f"{row['snr_db']:g}",
-            *(f"{row['nmse_db'][name]:.1f}" for name in METHODS),
+            *(f"{row['nmse_db'][n]:.1f}" if n in row["nmse_db"] else "—" for n in METHODS),
             *(f"{errors[name]:.4f}" for name in ("ls", "cgan", "known")),
         )
     console.print(table)

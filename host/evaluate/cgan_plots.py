@@ -21,6 +21,9 @@ LINES = {"genie": "--", "known": ":", "l2": "--"}
 FAMILIES = {"a": "as in training", "b": "3GPP TR 38.901, never seen", "c": "GNU Radio, never seen"}
 
 
+METHODS = ("ls", "lmmse", "l2", "cgan", "genie")
+
+
 def _curve(axes: Any, rows: list[Record], values: list[float], name: str) -> None:
     axes.plot(
         [r["snr_db"] for r in rows],
@@ -32,6 +35,11 @@ def _curve(axes: Any, rows: list[Record], values: list[float], name: str) -> Non
         linewidth=1.3,
         label=NAMES[name],
     )
+
+
+def _of(rows: list[Record], names: tuple[str, ...]) -> list[str]:
+    """Those of ``names`` that every row has."""
+    return [name for name in names if all(name in row["nmse_db"] for row in rows)]
 
 
 def curves(records: list[Record]) -> bytes:
@@ -46,16 +54,17 @@ def curves(records: list[Record]) -> bytes:
         panel = next(panels)
         title = f"{case} ({FAMILIES[rows[0]['family']]})"
         style(panel, title, "SNR in dB", "NMSE over that of LS in dB")
-        for name in ("lmmse", "l2", "cgan", "genie"):
+        for name in _of(rows, METHODS[1:]):
             over = [r["nmse_db"][name] - r["nmse_db"]["ls"] for r in rows]
             _curve(panel, rows, over, name)
         limit(panel, -3.0, "goal up to 15 dB")
+        panel.axhline(0.0, color=COLOURS["ls"], linewidth=0.8)
         if number == 0:
             legend(panel, loc="upper left")
     for case in pictured:
         panel, rows = next(panels), by_case[case]
         style(panel, f"{case}: 16-QAM, uncoded", "SNR in dB", "bit errors over channel known")
-        for name in ("ls", "lmmse", "l2", "cgan", "genie"):
+        for name in _of(rows, METHODS):
             ratio = [
                 r["ber"]["16-QAM"][name] / max(r["ber"]["16-QAM"]["known"], 1e-9) for r in rows
             ]
@@ -64,7 +73,7 @@ def curves(records: list[Record]) -> bytes:
     for case in pictured:
         panel, rows = next(panels), by_case[case]
         style(panel, f"{case}: JSCC picture", "SNR in dB", "PSNR lost to channel known in dB")
-        for name in ("ls", "lmmse", "l2", "cgan", "genie"):
+        for name in _of(rows, METHODS):
             lost = [r["psnr_db"]["known"] - r["psnr_db"][name] for r in rows]
             _curve(panel, rows, lost, name)
         legend(panel, loc="upper right")

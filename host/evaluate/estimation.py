@@ -160,7 +160,8 @@ def measure(
     rows = []
     for snr_db in snrs_db:
         drawn = draw(snr_db, np.random.default_rng([seed, len(case), int(snr_db) + 100]))
-        found = estimators.all(drawn)
+        # Of GNU Radio's own channel nobody knows delays and powers exactly.
+        found = estimators.all(drawn, known=family != "c")
         rows.append(row(case, family, snr_db, drawn.true, found, seed, picture))
     return rows
 

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The channel estimator that the model service runs: LS fits in, responses out.
 
-    Ĥ = H_lmmse + σ · G(pilots, SNR),      and then      H_ls + t (Ĥ − H_ls),  0 < t ≤ 1
+    Ĥ = H_lmmse + σ · G(pilots, SNR)
 
-t is 1 unless the estimate contradicts what was received. With w the weights of the LS values,
+with two guards, so that a network that meets what it has not learnt is hardly ever worse than LS.
+First, what was received may be evidence of more power outside the painted profile; its filter then
+has that. Second, an estimate that contradicts what was received is drawn back,
 
-    misfit = Σ_k w_k |H_ls,k − Ĥ_k|² / σ_n²
+    H_ls + t (Ĥ − H_ls),      misfit = Σ_k w_k |H_ls,k − Ĥ_k|² / σ_n²,
 
-is about m = tr E (R + E)⁻¹, the degrees of freedom that the filter calls noise, if its profile is
-right, with a standard deviation of sqrt(m + m²/f) where the noise variance was estimated with f
-degrees of freedom. Beyond two of these t brings the misfit back to where they end: so a network
-that meets what it has not learnt is never far worse than LS.
+w being the weights of the LS values. The misfit is about m = tr E (R + E)⁻¹, the degrees of freedom
+that the filter calls noise, if its profile is right, with a standard deviation of sqrt(m + m²/f)
+where the noise variance was estimated with f degrees of freedom. Where it is larger, t < 1 makes it
+what it is at one deviation.
 """
 
 from __future__ import annotations
@@ -20,7 +22,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.channel.generator import Generator, GeneratorConfig, noise_freedom, wiener
+from models.channel.generator import (
+    Generator,
+    GeneratorConfig,
+    more_beyond,
+    noise_freedom,
+    wiener,
+)
 from models.channel.observed import Observed, grid, images
 from models.generation.loading import load_network
 from models.weights_io import WEIGHTS_DIR
@@ -31,7 +39,7 @@ from semcom_blocks.phy.numerology import Numerology
 
 NAME = "cgan-v1"
 L2_NAME = "cgan-l2-v1"
-DEVIATIONS = 2.0  # of the misfit
+DEVIATIONS = 1.0  # of the misfit
 
 
 class ChannelEstimator:
@@ -54,7 +62,8 @@ class ChannelEstimator:
         Raises :class:`ModelError` where the network gives what is not finite.
         """
         seen = images(observed)
-        profile = self.network.profile(seen)
+        powers, beyond = self.network.profile(seen)
+        profile = powers, more_beyond(powers, beyond, seen)
         change = (wiener(*profile, seen) - seen.start) * seen.turn
         response = observed.start + change.numpy() * observed.sigma[:, None]
         if not np.isfinite(response).all():

@@ -41,6 +41,8 @@ from semcom_blocks.phy.numerology import Numerology
 
 SLOPE = 0.2  # of LeakyReLU
 LOG_POWERS = (-14.0, 14.0)  # of a delay, in σ²: beyond, nothing changes any more
+MORE_BEYOND = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)  # in σ²
+DOUBT = 6.0  # evidence that speaks for the network as it is
 MOST_TRUST = 3.0  # logarithm of how often the likely profile counts
 
 
@@ -105,6 +107,24 @@ def wiener(profile: Tensor, beyond: Tensor, images: Images) -> Tensor:
     """
     ls = images.ls.to(torch.complex128)
     return ls - images.error.double() * torch.linalg.solve(_covariance(profile, beyond, images), ls)
+
+
+def more_beyond(profile: Tensor, beyond: Tensor, images: Images) -> Tensor:
+    """The power elsewhere that has the most evidence, of ``beyond`` and some larger ones; (B,).
+
+    Evidence is −log det C − H_lsᴴ C⁻¹ H_ls with C = R + E. What the network has not painted, since
+    it lies outside the images or is of a kind that it has not learnt, is at least not lost.
+    """
+    ls = images.ls.to(torch.complex128)[..., None]
+    tried, evidence = [beyond + more for more in MORE_BEYOND], []
+    for power in tried:
+        factor, _ = torch.linalg.cholesky_ex(_covariance(profile, power, images))
+        left = torch.linalg.solve_triangular(factor, ls, upper=False)
+        height = torch.diagonal(factor, dim1=1, dim2=2).real.log().sum(dim=1)
+        evidence.append(-2 * height - left.abs().square().sum(dim=(1, 2)))
+    evidence[0] = evidence[0] + DOUBT
+    best = torch.stack(evidence).argmax(dim=0)
+    return torch.stack(tried).gather(0, best[None])[0]
 
 
 def noise_freedom(profile: Tensor, beyond: Tensor, images: Images) -> np.ndarray:

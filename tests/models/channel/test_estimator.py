@@ -22,6 +22,7 @@ from models.channel.estimator import ChannelEstimator  # noqa: E402
 from models.channel.generator import (  # noqa: E402
     Generator,
     GeneratorConfig,
+    more_beyond,
     noise_freedom,
     wiener,
 )
@@ -134,7 +135,17 @@ def test_a_network_that_is_wrong_is_held_near_ls(power, snr_db):
     one = drawn(4.0, snr_db, 100)
     found = ChannelEstimator(network).estimate(one.observed, one.freedom)
     loss_db = 10 * np.log10(error(found, one.true) / error(one.observed.ls, one.true))
-    assert loss_db < 4.5
+    assert loss_db < 1.0
+
+
+def test_power_that_was_not_painted_is_noticed():
+    """Evidence speaks for more power elsewhere if there is some, and not without."""
+    one = drawn(2.0, 20.0, 30)
+    seen = images(one.observed)
+    nothing, beyond = torch.full((30, len(grid(NUM))), 1e-6), torch.full((30,), 1e-3)
+    assert (more_beyond(nothing, beyond, seen) > 1).all()
+    much = torch.full_like(nothing, 1e3)
+    assert torch.equal(more_beyond(much, beyond, seen), beyond)
 
 
 def test_estimates_do_not_depend_on_the_scale(untrained):
