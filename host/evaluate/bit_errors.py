@@ -22,7 +22,6 @@ Photos are drawn by an ``hf:`` generator; with the embedded one only their edge 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,9 +33,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from host.evaluate.bit_error_measure import BERS, BOTH, WORDS, measure
+from host.evaluate.output import add_files, prepare, write_json
 from host.images import LoadedImage
 from models.tiers import Models, TierChoice
-from semcom_blocks.errors import ConfigError, require_range
+from semcom_blocks.errors import require_range
 
 __all__ = ["BOTH", "WORDS", "add_arguments", "measure", "run"]
 
@@ -51,10 +51,8 @@ WEIGHTS = ("captioner-v1", "hed-v1", "edge-codec-v1", "vae-v1", "flow-v1", "cont
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``eval bit-errors``."""
+    add_files(parser, "figures", "pictures at some error rates")
     add = parser.add_argument
-    add("--json", metavar="FILE", help="write the figures there as well (default: not written)")
-    add("--plot", metavar="FILE", help="draw the curves as PNG there (default: not drawn)")
-    add("--pictures", metavar="FILE", help="draw pictures at some error rates as PNG there")
     add("--scenes", type=int, default=100, help="held-out scenes (default: %(default)s)")
     add("--side", type=int, choices=(64, 128), default=64, help="of scenes in pixels")
     add(
@@ -119,14 +117,8 @@ def run(args: argparse.Namespace) -> int:
 
     from models.weights_io import read_card, write_atomic
 
-    require_range("threads", args.threads, 0, 1024)
     require_range("most", args.most, 1, 100_000)
-    for name in ("json", "plot", "pictures"):
-        path = getattr(args, name)
-        if path and not Path(path).absolute().parent.is_dir():
-            raise ConfigError(f"{name} is {path!r}, permitted: a file in an existing folder")
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    prepare(args, seed_max=2**31)
     roles = ("generator", "captioner", "edges", "control", "judges")
     models = Models(TierChoice.from_dict({role: getattr(args, role) for role in roles}))
     photos = read_photos(args.photos, args.most)
@@ -141,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     result["weights"] = {n: read_card(n)["sha256"] for n in WEIGHTS}
     result["versions"] = {"torch": torch.__version__, "numpy": np.__version__}
     if args.json:
-        write_atomic(Path(args.json), (json.dumps(result, indent=1) + "\n").encode())
+        write_json(args.json, result)
     if args.plot or args.pictures:
         from host.evaluate import bit_error_plots
 

@@ -18,7 +18,6 @@ rate are a part of a higher rate's: differences between rates are not chance of 
 from __future__ import annotations
 
 import argparse
-import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from rich.table import Table
 
 from host.boundaries import load_boundaries
 from host.evaluate.edge_scores import near_f, reach
+from host.evaluate.output import add_files, prepare, write_json
 from host.metrics import ms_ssim
 from semcom_blocks.errors import require_range
 
@@ -41,11 +41,9 @@ Record = dict[str, Any]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``eval edges``."""
+    add_files(parser, "figures", "maps at some error rates")
     add = parser.add_argument
     add("--data", required=True, metavar="PATH", help="BSDS500, a folder or a zip")
-    add("--json", metavar="FILE", help="write the figures there as well (default: not written)")
-    add("--plot", metavar="FILE", help="draw the curves as PNG there (default: not drawn)")
-    add("--pictures", metavar="FILE", help="draw maps at some error rates as PNG there")
     add("--scenes", type=int, default=200, help="of each size (default: %(default)s)")
     add("--photos", type=int, default=24, help="at most so many (default: %(default)s)")
     add("--repeats", type=int, default=2, help="draws of the channel a map (default: %(default)s)")
@@ -159,7 +157,7 @@ def run(args: argparse.Namespace) -> int:
     require_range("scenes", args.scenes, 1, 10**6)
     require_range("photos", args.photos, 1, 10**6)
     require_range("repeats", args.repeats, 1, 1000)
-    require_range("seed", args.seed, 0, 2**63 - 1)
+    prepare(args)
     directory = Path(args.weights) if args.weights else WEIGHTS_DIR
     maps = sources(args, directory)
     codecs = variants(directory)
@@ -178,7 +176,7 @@ def run(args: argparse.Namespace) -> int:
             "repeats": args.repeats,
             "records": records,
         }
-        write_atomic(Path(args.json), (json.dumps(document, indent=1) + "\n").encode())
+        write_json(args.json, document)
     if args.plot:
         from host.evaluate.edge_plots import curves
 

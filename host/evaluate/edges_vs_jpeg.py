@@ -22,7 +22,6 @@ against the scene's picture.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import zlib
 from collections.abc import Callable
@@ -37,9 +36,10 @@ from rich.console import Console
 from rich.progress import track
 
 from host.evaluate import classic
+from host.evaluate.output import add_files, prepare, show, write_json
 from host.metrics import ms_ssim, psnr_db
 from semcom_blocks.crc import crc32
-from semcom_blocks.errors import ConfigError, ModelError, require_range
+from semcom_blocks.errors import ModelError, require_range
 from semcom_blocks.phy import coding
 
 if TYPE_CHECKING:
@@ -70,10 +70,8 @@ WORDS = (  # of captions, the most frequent last, where deflate finds them cheap
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``eval edges-vs-jpeg``."""
+    add_files(parser)
     add = parser.add_argument
-    add("--json", metavar="FILE", help="write the tables there as well")
-    add("--plot", metavar="FILE", help="draw the curves as PNG there")
-    add("--pictures", metavar="FILE", help="draw some pictures as PNG there")
     add("--scenes", type=int, default=100, help="a row (default: %(default)s)")
     add("--weights", metavar="DIR", help="folder of the weights (default: those shipped)")
     add("--judge", default="scene-judge-v1", help="name of the judge's weights")
@@ -258,7 +256,6 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print, draw and store; returns the exit code. Raises ConfigError, ModelError."""
     import torch
 
-    from host.evaluate.receivers import show
     from models.edges.codec import EdgeBitCodec
     from models.edges.hed import HedExtractor
     from models.generation.pipeline import EmbeddedGenerator
@@ -266,14 +263,7 @@ def run(args: argparse.Namespace) -> int:
     from models.weights_io import WEIGHTS_DIR, read_card, write_atomic
 
     require_range("scenes", args.scenes, 1, 100_000)
-    require_range("seed", args.seed, 0, 2**63 - 1)
-    require_range("threads", args.threads, 0, 1024)
-    for name in ("json", "plot", "pictures"):
-        path = getattr(args, name)
-        if path and not Path(path).absolute().parent.is_dir():
-            raise ConfigError(f"{name} is {path!r}, permitted: a file in an existing folder")
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    prepare(args)
     directory = Path(args.weights) if args.weights else WEIGHTS_DIR
     generator = EmbeddedGenerator.load(directory)
     if generator.control is None:
@@ -308,7 +298,7 @@ def run(args: argparse.Namespace) -> int:
     keys = ("prompt", "snr_db", "system", "symbols", "lost", *scores)
     show(Console(), "At equal symbols", noise, keys)
     if args.json:
-        write_atomic(Path(args.json), (json.dumps(result, indent=1) + "\n").encode())
+        write_json(args.json, result)
         log.info("wrote %s", args.json)
     if args.plot or args.pictures:
         from host.evaluate import edges_vs_jpeg_plots as plots

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.bench.link.figures.style import INK, PALETTE, legend, page, png, style
+from host.bench.link.figures.style import PALETTE, legend, page, png, style
+from host.evaluate.sheet import sheet
 
 Record = dict[str, Any]
 Pairs = list[tuple[Record, list[NDArray[np.uint8]]]]
@@ -59,9 +60,6 @@ def curves(result: dict[str, Any]) -> bytes:
 
 def pictures(scenes: list[NDArray[np.uint8]], clean: Pairs, noisy: Pairs) -> bytes:
     """PNG: a row a scene; sent, then each system without errors and at some SNRs, UTF-8 prompts."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     columns: list[tuple[str, list[NDArray[np.uint8]]]] = [("sent", scenes)]
     for about, drawn in clean:
         if about["prompt"] == "utf-8" and about["times"] == 1 and about["system"] in (
@@ -74,14 +72,6 @@ def pictures(scenes: list[NDArray[np.uint8]], clean: Pairs, noisy: Pairs) -> byt
                 about["system"] != "webp"
             ):
                 columns.append((f"{about['system']}\n{snr_db:g} dB", drawn))
-    size = (CELL_INCHES * len(columns), CELL_INCHES * len(scenes) + 0.5)
-    figure = Figure(figsize=size, dpi=90, layout="constrained")
-    FigureCanvasAgg(figure)
-    for row in range(len(scenes)):
-        for column, (name, drawn) in enumerate(columns):
-            axes = figure.add_subplot(len(scenes), len(columns), row * len(columns) + column + 1)
-            axes.imshow(drawn[row], interpolation="nearest")
-            axes.set_axis_off()
-            if row == 0:
-                axes.set_title(name, size=8, color=INK)
-    return png(figure)
+    titles = [title for title, _ in columns]
+    rows = [[drawn[row] for _, drawn in columns] for row in range(len(scenes))]
+    return sheet(titles, rows, CELL_INCHES, margin_inches=(0.0, 0.5), title_size=8)

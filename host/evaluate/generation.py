@@ -15,7 +15,6 @@ table can be repeated.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from pathlib import Path
 
@@ -25,7 +24,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from semcom_blocks.errors import ConfigError, ModelError, require_range
+from host.evaluate.output import prepare, write_json
+from semcom_blocks.errors import ModelError, require_range
 
 log = logging.getLogger(__name__)
 
@@ -73,16 +73,10 @@ def run(args: argparse.Namespace) -> int:
     from models.generation.pipeline import STEPS as OWN_STEPS
     from models.scene_judge import SceneJudge
     from models.tiers import Models, TierChoice
-    from models.weights_io import WEIGHTS_DIR, read_card, write_atomic
+    from models.weights_io import WEIGHTS_DIR, read_card
 
     require_range("scenes", args.scenes, 2, 100_000)
-    require_range("seed", args.seed, 0, 2**63 - 1)
-    require_range("threads", args.threads, 0, 1024)
-    for option, path in (("json", args.json), ("sheet", args.sheet)):
-        if path and not Path(path).absolute().parent.is_dir():
-            raise ConfigError(f"{option} is {path!r}, permitted: a file in an existing folder")
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    prepare(args)
     directory = Path(args.weights) if args.weights else WEIGHTS_DIR
     generator = EmbeddedGenerator.load(directory)
     judges = Models(TierChoice.from_dict({"judges": args.judges})).judges()
@@ -126,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
         _print(console, "Captions read back", result["captions"], ("pictures", *scores[:-1]))
     _print(console, "Seconds a picture", result["time"], ("steps", "seconds"))
     if args.json:
-        write_atomic(Path(args.json), (json.dumps(result, indent=1) + "\n").encode())
+        write_json(args.json, result)
         log.info("wrote %s", args.json)
     if args.sheet:
         Image.fromarray(bench.sheet(OWN_STEPS, GUIDANCE)).save(args.sheet, format="PNG")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from host.bench.link.figures.style import INK, PALETTE, legend, page, png, style
+from host.bench.link.figures.style import PALETTE, legend, page, png, style
+from host.evaluate.sheet import sheet
 
 if TYPE_CHECKING:
     from host.evaluate.receivers import Bench
@@ -58,9 +59,6 @@ def curves(result: dict[str, Any]) -> bytes:
 
 def pictures(bench: Bench, receivers: list[LatentReceiver], snr_db: float) -> bytes:
     """PNG: rows of scenes, losses and captions; the picture sent, then each receiver's."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     from host.evaluate.receivers import SHOWN_LOST, SHOWN_SCENES
     from models.scenes.render import to_uint8
 
@@ -73,20 +71,11 @@ def pictures(bench: Bench, receivers: list[LatentReceiver], snr_db: float) -> by
     }
     scenes = [i for i in SHOWN_SCENES if i < len(bench.scenes)]
     rows = [(case, i) for case in cases for i in scenes]
-    columns = 1 + len(receivers)
-    size = (CELL_INCHES * columns + 1.6, CELL_INCHES * len(rows) + 0.4)
-    figure = Figure(figsize=size, dpi=80, layout="constrained")
-    FigureCanvasAgg(figure)
-    for y, (case, i) in enumerate(rows):
-        told, lost = case
-        cells = [bench.pictures[i], *(drawn[r.name, case][i] for r in receivers)]
-        for x, pixels in enumerate(cells):
-            axes = figure.add_subplot(len(rows), columns, y * columns + x + 1)
-            axes.imshow(pixels, interpolation="nearest")
-            axes.set_xticks([])
-            axes.set_yticks([])
-            if y == 0:
-                axes.set_title(["sent", *(r.name for r in receivers)][x], size=9, color=INK)
-            if x == 0:
-                axes.set_ylabel(f"{lost:.0%} lost\n{told}", size=7, color=INK)
-    return png(figure)
+    return sheet(
+        ["sent", *(r.name for r in receivers)],
+        [[bench.pictures[i], *(drawn[r.name, case][i] for r in receivers)] for case, i in rows],
+        CELL_INCHES,
+        margin_inches=(1.6, 0.4),
+        labels=[f"{lost:.0%} lost\n{told}" for (told, lost), _ in rows],
+        dots_per_inch=80,
+    )

@@ -19,7 +19,6 @@ Losses, noise and scenes are the same for all receivers and repeatable by the se
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import random
 import time
@@ -31,10 +30,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
+from host.evaluate.output import add_files, prepare, show, write_json
 from host.metrics import ms_ssim, psnr_db
-from semcom_blocks.errors import ConfigError, ModelError, require_range
+from semcom_blocks.errors import ModelError, require_range
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,10 +60,8 @@ SHOWN_LOST = (0.25, 0.75)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``eval receivers``."""
+    add_files(parser)
     add = parser.add_argument
-    add("--json", metavar="FILE", help="write the tables there as well")
-    add("--plot", metavar="FILE", help="draw the curves as PNG there")
-    add("--pictures", metavar="FILE", help="draw some pictures as PNG there")
     add("--scenes", type=int, default=100, help="a row (default: %(default)s)")
     add("--snr-db", type=float, default=15.0, help="of what arrives (default: %(default)s)")
     add("--kinds", help="receivers, by commas (default: all whose weights are there)")
@@ -213,14 +210,7 @@ def run(args: argparse.Namespace) -> int:
 
     require_range("scenes", args.scenes, 2, 100_000)
     require_range("snr-db", args.snr_db, MIN_SNR_DB, MAX_SNR_DB)
-    require_range("seed", args.seed, 0, 2**63 - 1)
-    require_range("threads", args.threads, 0, 1024)
-    for name in ("json", "plot", "pictures"):
-        path = getattr(args, name)
-        if path and not Path(path).absolute().parent.is_dir():
-            raise ConfigError(f"{name} is {path!r}, permitted: a file in an existing folder")
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    prepare(args)
     directory = Path(args.weights) if args.weights else WEIGHTS_DIR
     wanted = args.kinds.split(",") if args.kinds else None
     receivers, hashes = load_all(wanted, directory)
@@ -262,7 +252,7 @@ def run(args: argparse.Namespace) -> int:
     show(console, "Right and wrong conditioning", result["conditioning"], keys)
     show(console, "One picture", result["time"], ("receiver", "seconds", "parameters"))
     if args.json:
-        write_atomic(Path(args.json), (json.dumps(result, indent=1) + "\n").encode())
+        write_json(args.json, result)
         log.info("wrote %s", args.json)
     if args.plot or args.pictures:
         from host.evaluate import receiver_plots
@@ -281,13 +271,3 @@ def parameters(receiver: LatentReceiver) -> int:
 
     module = getattr(receiver, "flow", receiver)
     return sum(p.numel() for p in module.parameters()) if isinstance(module, nn.Module) else 0
-
-
-def show(console: Console, title: str, rows: list[Record], keys: tuple[str, ...]) -> None:
-    """Print a table."""
-    table = Table(title=title)
-    for key in keys:
-        table.add_column(key.replace("_", " "), justify="right")
-    for row in rows:
-        table.add_row(*("-" if row.get(k) is None else f"{row[k]}" for k in keys))
-    console.print(table)

@@ -18,7 +18,6 @@ None of these is LPIPS or FID; they compare among themselves.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ from rich.console import Console
 from rich.progress import track
 
 from host.datasets import load_pictures
+from host.evaluate.output import add_files, prepare, show, write_json
 from host.evaluate.texture import (
     encoder_features,
     feature_distance,
@@ -58,11 +58,9 @@ MEASURES = ("psnr_db", "ms_ssim", "frechet_vae", "distance_vae", "distance_hed",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``eval refiner``."""
+    add_files(parser, "table")
     add = parser.add_argument
     add("--data", required=True, metavar="PATH", help="folder or zip of photos, split test")
-    add("--json", metavar="FILE", help="write the table there as well")
-    add("--plot", metavar="FILE", help="draw the curves as PNG there")
-    add("--pictures", metavar="FILE", help="draw some pictures as PNG there")
     add("--photos", type=int, default=32, help="at most so many (default: %(default)s)")
     add("--name", default="refiner-v1", help="of the refiner's weights")
     add("--weights", metavar="DIR", help="folder of the weights (default: those shipped)")
@@ -136,7 +134,6 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print, draw and store; returns the exit code. Raises ConfigError, ModelError."""
     import torch
 
-    from host.evaluate.receivers import show
     from host.train.coarse import RATES, coarse
     from models.edges.hed import HedExtractor
     from models.generation.loading import load_network
@@ -146,14 +143,7 @@ def run(args: argparse.Namespace) -> int:
     from models.weights_io import WEIGHTS_DIR, read_card, write_atomic
 
     require_range("photos", args.photos, 1, 10**6)
-    require_range("seed", args.seed, 0, 2**63 - 1)
-    require_range("threads", args.threads, 0, 1024)
-    for name in ("json", "plot", "pictures"):
-        path = getattr(args, name)
-        if path and not Path(path).absolute().parent.is_dir():
-            raise ConfigError(f"{name} is {path!r}, permitted: a file in an existing folder")
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    prepare(args)
     directory = Path(args.weights) if args.weights else WEIGHTS_DIR
     refiner = PhotoRefiner.load(args.name, directory)
     codec = ImageCodec.load(directory=directory)
@@ -181,7 +171,7 @@ def run(args: argparse.Namespace) -> int:
     }
     show(Console(), "Refined photos", rows, ("rate", "snr_db", "strength", *MEASURES))
     if args.json:
-        write_atomic(Path(args.json), (json.dumps(result, indent=1) + "\n").encode())
+        write_json(args.json, result)
         log.info("wrote %s", args.json)
     if args.plot or args.pictures:
         from host.evaluate import refiner_plots

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.bench.link.figures.style import INK, PALETTE, legend, limit, page, png, style
+from host.bench.link.figures.style import PALETTE, legend, limit, page, png, style
+from host.evaluate.sheet import sheet
 
 if TYPE_CHECKING:
     from models.refiner import PhotoRefiner
@@ -50,24 +51,9 @@ def pictures(
     refiner: PhotoRefiner,
 ) -> bytes:
     """PNG: a row a photo; the photo, then coarse and refined at the lowest and a middle SNR."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    cases = list(received)[:2]
-    columns = 1 + 2 * len(cases)
-    size = (CELL_INCHES * columns, CELL_INCHES * len(photos) + 0.3)
-    figure = Figure(figsize=size, dpi=90, layout="constrained")
-    FigureCanvasAgg(figure)
-    for row, photo in enumerate(photos):
-        cells = [("photo", photo)]
-        for rate, snr_db in cases:
-            coarse = received[rate, snr_db][row]
-            cells.append((f"coarse, {rate} at {snr_db:g} dB", coarse))
-            cells.append((f"refined, {rate} at {snr_db:g} dB", refiner.refine(coarse)))
-        for column, (name, pixels) in enumerate(cells):
-            axes = figure.add_subplot(len(photos), columns, row * columns + column + 1)
-            axes.imshow(pixels, interpolation="nearest")
-            axes.set_axis_off()
-            if row == 0:
-                axes.set_title(name, size=9, color=INK)
-    return png(figure)
+    columns = {"photo": photos}
+    for rate, snr_db in list(received)[:2]:
+        coarse = received[rate, snr_db][: len(photos)]
+        columns[f"coarse, {rate} at {snr_db:g} dB"] = coarse
+        columns[f"refined, {rate} at {snr_db:g} dB"] = [refiner.refine(p) for p in coarse]
+    return sheet(list(columns), list(zip(*columns.values(), strict=True)), CELL_INCHES)
