@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,20 +25,59 @@ MAX_WEIGHTS_BYTES = 8 * 2**20  # what may ship
 SHOWN_ROWS = 15  # of the curve in the readable card
 
 
+def _store(out: Path, name: str, model: nn.Module) -> dict[str, Any]:
+    """Write ``NAME.safetensors`` (float16); what its card says of the file."""
+    path = out / f"{name}.safetensors"
+    sha256 = save_weights(path, model.state_dict(), torch.float16)
+    return {
+        "sha256": sha256,
+        "bytes": path.stat().st_size,
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+
+
+def _history(progress: Progress, **changed: Any) -> dict[str, Any]:
+    """What a card says of the run; ``changed`` settings instead of those that were given."""
+    return {
+        "training": progress.settings
+        | changed
+        | {"steps_done": progress.step, "elapsed_s": round(progress.elapsed_s, 1)},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "curve": progress.curve,
+    }
+
+
+def _write(out: Path, card: dict[str, Any], text: str) -> None:
+    """The card for programs, and for people."""
+    write_atomic(out / f"{card['name']}.json", (json.dumps(card, indent=1) + "\n").encode())
+    write_atomic(out / f"{card['name']}.card.md", text.encode())
+
+
+def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """About SHOWN_ROWS of the curve, the last among them."""
+    shown = rows[:: max(1, len(rows) // SHOWN_ROWS)]
+    return shown if not rows or shown[-1] is rows[-1] else [*shown, rows[-1]]
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    """``a 1, b 2``, what is None left out."""
+    return ", ".join(f"{k} {v}" for k, v in values.items() if v is not None)
+
+
 def write_model(
     out: Path, name: str, model: Jscc, progress: Progress, sets: list[PictureSet]
 ) -> None:
     """Write ``NAME.safetensors`` (float16), ``NAME.json`` and ``NAME.card.md`` under ``out``."""
-    path = out / f"{name}.safetensors"
-    sha256 = save_weights(path, model.state_dict(), torch.float16)
     card = {
         "name": name,
         "architecture": "models.jscc.Jscc",
         "config": asdict(model.config),
         "rates": list(RATES),
-        "sha256": sha256,
-        "bytes": path.stat().st_size,
-        "parameters": sum(p.numel() for p in model.parameters()),
+        **_store(out, name, model),
         "data": [
             {
                 "source": Path(s.source).name,
@@ -46,39 +87,25 @@ def write_model(
             }
             for s in sets
         ],
-        "training": progress.settings
-        | {"data": [Path(p).name for p in progress.settings["data"]]}
-        | {"steps_done": progress.step, "elapsed_s": round(progress.elapsed_s, 1)},
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
-        "curve": progress.curve,
+        **_history(progress, data=[Path(p).name for p in progress.settings["data"]]),
     }
-    write_atomic(out / f"{name}.json", (json.dumps(card, indent=1) + "\n").encode())
-    write_atomic(out / f"{name}.card.md", card_text(card).encode())
+    _write(out, card, card_text(card))
 
 
 def card_text(card: dict) -> str:
     """The card as Markdown."""
     rows = card["curve"]
-    shown = rows[:: max(1, len(rows) // SHOWN_ROWS)]
-    if rows and shown[-1] is not rows[-1]:
-        shown.append(rows[-1])
     snrs = list(rows[-1]["val_psnr_db"]) if rows else []
     data = "\n".join(
         f"- `{d['source']}`, split `{d['split']}`: {d['pictures']} pictures, {d['skipped']} skipped"
         for d in card["data"]
     )
-    told = {k: v for k, v in card["training"].items() if k != "data" and v is not None}
-    settings = ", ".join(f"{k} {v}" for k, v in told.items())
-    versions = ", ".join(f"{k} {v}" for k, v in card["versions"].items())
+    settings = _listed({**card["training"], "data": None})
     curve = "\n".join(
         f"| {r['step']} | {r['elapsed_s']:.0f} | {r['loss']} | "
         + " | ".join(f"{r['val_psnr_db'][s]:.2f}" for s in snrs)
         + " |"
-        for r in shown
+        for r in _shown(rows)
     )
     head = "| step | seconds | loss | " + " | ".join(snrs) + " |\n" + "|---" * (3 + len(snrs)) + "|"
     notes = "".join(f"- {note}\n" for note in card.get("notes", []))
@@ -96,7 +123,7 @@ SHA-256 `{card["sha256"]}`.
 ## Training
 {settings}.
 Loss: mean of log(MSE + 1e-5); SNR uniform in -2…22 dB (Es/N0 per complex symbol). What is stored is
-the moving average of the weights at the end. Versions: {versions}.
+the moving average of the weights at the end. Versions: {_listed(card["versions"])}.
 {notes}
 ## Curve
 Mean PSNR in dB of held-out pictures of the first data source at rate 1/6 in AWGN, by SNR.
@@ -134,47 +161,31 @@ def write_network(out: Path, name: str, model: nn.Module, progress: Progress, ab
 
     Raises :class:`ModelError` where the file is larger than ``about.max_bytes``.
     """
-    path = out / f"{name}.safetensors"
-    model = model.get_submodule(about.part) if about.part else model
-    sha256 = save_weights(path, model.state_dict(), torch.float16)
-    size = path.stat().st_size
-    if size > about.max_bytes:
+    stored = _store(out, name, model.get_submodule(about.part) if about.part else model)
+    if stored["bytes"] > about.max_bytes:
+        path, size = out / f"{name}.safetensors", stored["bytes"]
         raise ModelError(f"{path}: {size} bytes, permitted: at most {about.max_bytes}")
     card = {
         "name": name,
         "architecture": about.architecture,
         "config": about.config,
-        "sha256": sha256,
-        "bytes": size,
-        "parameters": sum(p.numel() for p in model.parameters()),
+        **stored,
         "summary": about.summary,
         "data": list(about.data),
         "limits": about.limits,
-        "training": progress.settings
-        | {"steps_done": progress.step, "elapsed_s": round(progress.elapsed_s, 1)},
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
-        "curve": progress.curve,
+        **_history(progress),
     }
-    write_atomic(out / f"{name}.json", (json.dumps(card, indent=1) + "\n").encode())
-    write_atomic(out / f"{name}.card.md", network_card_text(card).encode())
+    _write(out, card, network_card_text(card))
 
 
 def network_card_text(card: dict) -> str:
     """The card of :func:`write_network` as Markdown."""
     rows = card["curve"]
-    shown = rows[:: max(1, len(rows) // SHOWN_ROWS)]
-    if rows and shown[-1] is not rows[-1]:
-        shown.append(rows[-1])
     keys = list(dict.fromkeys(k for row in rows for k in row))
     head = "| " + " | ".join(keys) + " |\n" + "|---" * len(keys) + "|"
-    curve = "\n".join("| " + " | ".join(str(r.get(k, "")) for k in keys) + " |" for r in shown)
-    told = {k: v for k, v in card["training"].items() if v is not None}
-    settings = ", ".join(f"{k} {v}" for k, v in told.items())
-    versions = ", ".join(f"{k} {v}" for k, v in card["versions"].items())
+    curve = "\n".join(
+        "| " + " | ".join(str(r.get(k, "")) for k in keys) + " |" for r in _shown(rows)
+    )
     data = "\n".join(f"- {line}" for line in card["data"])
     return f"""# {card["name"]}
 
@@ -188,8 +199,8 @@ SHA-256 `{card["sha256"]}`.
 {data}
 
 ## Training
-{settings}.
-What is stored is the moving average of the weights. Versions: {versions}.
+{_listed(card["training"])}.
+What is stored is the moving average of the weights. Versions: {_listed(card["versions"])}.
 
 ## Curve
 {head}
