@@ -4,7 +4,7 @@
 Before the first step, crops of photos and small pictures go through the JSCC codec at rates 1/24
 and 1/12 and a channel of 1…15 dB each: the network sees what the receiver sees. Loss:
 
-    10·L1 + 0.5·D_hed + 0.3·hinge
+    10·L1 + 2·D_hed + 0.3·hinge
 
 D_hed: mean square distance of features of the frozen edge network, each position's scaled to unit
 length (as LPIPS does with another network). The adversary sees picture and coarse picture and says
@@ -37,7 +37,7 @@ CROP = 96  # pixels a side, as sent
 PATCH = 64  # pixels a side of a training example
 HELD_OUT = 24  # crops of the split val
 L1_WEIGHT = 10.0
-FEATURE_WEIGHT = 0.5
+FEATURE_WEIGHT = 2.0
 ADVERSARIAL_WEIGHT = 0.3
 STAGES = 3  # of the edge network whose features count
 MAX_BYTES = 5 * 2**19
@@ -83,17 +83,25 @@ def feature_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
 
 
 def adversary() -> nn.Module:
-    """Picture and coarse picture (B,6,H,W) → how real, at every eighth pixel."""
+    """Picture and coarse picture (B,6,H,W) → how real, at every eighth pixel.
+
+    Its weights are normalised to spectral norm 1 (T. Miyato et al., ICLR 2018, arXiv:1802.05957):
+    without a bound its loss runs away after a thousand steps and takes the refiner with it.
+    """
     from torch import nn
+    from torch.nn.utils.parametrizations import spectral_norm
+
+    def conv(*sizes: int, **options: int) -> nn.Module:
+        return spectral_norm(nn.Conv2d(*sizes, **options))
 
     a, b, c = ADVERSARY_WIDTHS
     slope = 0.2
     return nn.Sequential(
         nn.PixelUnshuffle(2),
-        nn.Conv2d(24, a, 3, padding=1), nn.LeakyReLU(slope),
-        nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(slope),
-        nn.Conv2d(b, c, 4, stride=2, padding=1), nn.LeakyReLU(slope),
-        nn.Conv2d(c, 1, 3, padding=1),
+        conv(24, a, 3, padding=1), nn.LeakyReLU(slope),
+        conv(a, b, 4, stride=2, padding=1), nn.LeakyReLU(slope),
+        conv(b, c, 4, stride=2, padding=1), nn.LeakyReLU(slope),
+        conv(c, 1, 3, padding=1),
     )  # fmt: skip
 
 
