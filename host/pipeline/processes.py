@@ -21,7 +21,10 @@ def start_host(crew: Supervisor, endpoint: str, threads: int, models: ModelsConf
     """The model service, listening on ``endpoint``."""
     argv = [host_python(), "-m", "host.service", "--bind", endpoint, "--threads", str(threads)]
     argv += ["--models", models.model_dump_json()]
-    return crew.start("host", argv, child_environment(threads=threads))
+    environment = child_environment(threads=threads)
+    # The models compute with torch; NumPy's own threads would only wait for one another.
+    environment["OPENBLAS_NUM_THREADS"] = "1"
+    return crew.start("host", argv, environment)
 
 
 def start_radio(

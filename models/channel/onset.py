@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import torch
 
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.phasor import unit_phasor
@@ -92,7 +93,9 @@ def _best(
     values, vectors = _modes(numerology)
     turn = 2 * np.pi / numerology.fft_size * numerology.carriers
     shifted = ls[:, None] * unit_phasor(delays[..., None] * turn)  # (B,K,n)
-    modes = shifted.reshape(-1, ls.shape[1]) @ vectors
+    # torch, since NumPy's threads would wait for one another on a busy machine.
+    rows = torch.from_numpy(shifted.reshape(-1, ls.shape[1]))
+    modes = (rows @ torch.from_numpy(vectors)).numpy()
     squared = (modes.real**2 + modes.imag**2).reshape(*delays.shape, len(SPREADS), MODES)
     floor = error_var + FLOOR * signal
     variance = signal[:, None, None] * values + floor[:, None, None]  # (B,profiles,MODES)
