@@ -144,7 +144,8 @@ def _constellation(axes: Axes, outcome: Outcome) -> None:
         axes.set_xlim(-limit, limit)
         axes.set_aspect("equal", adjustable="box")
     else:  # wide slots show more of the plane rather than leave the legend no room
-        axes.set_aspect("equal", adjustable="datalim")
+        box = axes.get_window_extent()
+        axes.set_xlim(-limit * box.width / box.height, limit * box.width / box.height)
     return None
 
 

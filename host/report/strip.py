@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from host.pipeline.outcome import Outcome
+from host.pipeline.records import STREAM_EDGES
 from host.report.generation import drawn_text, fidelity_text, short_name, stream_text
 from host.report.style import BLUE, INK, MUTED, picture, style
 from host.report.table import shortened
@@ -45,6 +46,8 @@ def _pictures(outcome: Outcome, report: dict[str, Any]) -> list[tuple[np.ndarray
         if sent is not None:
             shown.append((_grey(sent.edges), "edges sent", ""))
         verdict = "" if wrong is None else f"{wrong} bits wrong"
+        if sent is not None and STREAM_EDGES not in sent.streams:
+            verdict = "not sent"
         shown.append((_grey(made.edges), "edges received", verdict))
     if wanted.coarse or made.coarse is not None:
         shown.append(

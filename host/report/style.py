@@ -14,7 +14,7 @@ PICTURE_PIXELS_MAX = 700  # per side on the page; a 16 MP photo need not be resa
 
 
 def picture(axes: Axes, pixels: np.ndarray | None, name: str, verdict: str) -> None:
-    """``pixels`` uint8 (H, W, 3), or a word that there are none; ``verdict`` below."""
+    """``pixels`` uint8 (H, W, 3) with ``verdict`` below, or ``verdict`` why there are none."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_anchor("N")
@@ -22,7 +22,7 @@ def picture(axes: Axes, pixels: np.ndarray | None, name: str, verdict: str) -> N
         spine.set_color(GRID)
     if pixels is None:
         axes.set_facecolor("#f0f2f5")
-        known = "not known here" if name == "original" else "did not arrive"
+        known = verdict or ("not known here" if name == "original" else "did not arrive")
         axes.text(0.5, 0.5, known, transform=axes.transAxes, ha="center", color=MUTED)
         axes.set_title(name, loc="left", size=11, color=INK)
         return
