@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +78,10 @@ def decode(coded: Coded, body: bytes | None = None) -> tuple[Picture, bool]:
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = True  # show what there is of a damaged file
     try:
-        with Image.open(io.BytesIO(data), formats=[coded.kind]) as image:
+        # A damaged header may claim any size: such a file is as lost as one without a header.
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
+            image = Image.open(io.BytesIO(data), formats=[coded.kind])
+        with image:
             small = image.convert("RGB")
         size = (coded.width, coded.height)
         return np.asarray(small.resize(size, Image.Resampling.BICUBIC)), True
