@@ -13,12 +13,12 @@ import json
 import multiprocessing
 import os
 import signal
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from typing import Any
 
 import numpy as np
@@ -112,19 +112,19 @@ def joined(chunks: Mapping[int, dict[str, np.ndarray]]) -> dict[str, np.ndarray]
 def _for_workers() -> Iterator[None]:
     """Processes started within compute on one thread each, and leave Ctrl-C to this one.
 
-    A terminal sends it to all of them, and each would tell of it at length.
+    A terminal sends it to all of them, and each would tell of it at length. They inherit that it is
+    held back; here it is delivered at the end, so that none is lost.
     """
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    in_main = threading.current_thread() is threading.main_thread()  # others may not ask
-    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main else None
+    resource_tracker.ensure_running()  # started within, it would end the block
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        if in_main:
-            signal.signal(signal.SIGINT, interrupt)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)

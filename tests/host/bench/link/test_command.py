@@ -95,6 +95,7 @@ def measuring(process):
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
         found = [int(word) for word in children.read_text().split()]
         found = [pid for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         if len(found) == 2:
