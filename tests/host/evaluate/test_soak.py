@@ -71,6 +71,6 @@ def test_what_counts_as_met(radio: dict, sim: dict, met: bool) -> None:
 
 def test_a_short_soak() -> None:
     run = load_run(None, {"seed": 3, "radio": {"spec": "pluto", "air_clock": "virtual"}})
-    told = soak(run, 12.0, 5.0)
+    told = soak(run, 6.0, 2.0)
     assert told["wrong"] == 0 and told["exact"] > 0
     assert sum(told["faults"].values()) >= 2
