@@ -30,7 +30,13 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="text that must arrive exactly, up to 64 KiB of UTF-8 (default: the photo's caption)",
     )
-    add_field(parser, "--rate", "codec.rate", "complex symbols per source value, k/n")
+    add_field(
+        parser,
+        "--rate",
+        "codec.rate",
+        "complex symbols per source value, k/n",
+        default="1/6; 1/24 with --coarse",
+    )
 
 
 def add_generation(parser: argparse.ArgumentParser, *sides: str) -> None:

@@ -7,7 +7,7 @@ seed of everything random in it, and where the processes find each other.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -21,6 +21,8 @@ from semcom_blocks.recording.writer import DEFAULT_LIMIT_BYTES
 from semcom_blocks.remote_estimator import DEADLINE_S, DEADLINES_S
 
 RADIO_SIM = "sim"
+# The refiner gains most there, and at 1/12 above 10 dB it spoils more than it brings.
+COARSE_RATE = "1/24"
 RADIO_FILE_PREFIX = "file:"
 RADIO_PLUTO = "pluto"
 RADIO_USRP = "usrp"
@@ -257,6 +259,17 @@ class RunConfig(Frozen):
         """
         named = self.radio.is_hardware and not self.radio.wants_air
         return None if named or self.channel.model == "none" else self.channel
+
+    @model_validator(mode="before")
+    @classmethod
+    def _coarse_is_cheap(cls, given: Any) -> Any:
+        """A picture to be refined goes at COARSE_RATE unless a rate is asked for."""
+        if not isinstance(given, dict):
+            return given
+        wanted, codec = given.get("generation"), given.get("codec", {})
+        if isinstance(wanted, dict) and wanted.get("coarse") is True and isinstance(codec, dict):
+            given = {**given, "codec": {"rate": COARSE_RATE, **codec}}
+        return given
 
     @model_validator(mode="after")
     def _has_a_way_back(self) -> RunConfig:

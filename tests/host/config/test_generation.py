@@ -65,6 +65,13 @@ def test_flags_ask_for_streams(argv, streams):
     assert not wanted.pack_caption
 
 
+def test_a_coarse_picture_is_cheap_unless_a_rate_is_asked_for():
+    assert parse("--coarse").codec.rate == "1/24"
+    assert parse().codec.rate == parse("--generate").codec.rate == "1/6"
+    asked = {"generation.enabled": True, "generation.coarse": True, "codec.rate": "1/3"}
+    assert load_run(None, asked).codec.rate == "1/3"
+
+
 def test_without_flags_the_picture_itself_is_sent():
     assert not parse().generation.enabled
     assert not parse("--generator", "embedded:vae").generation.enabled
