@@ -39,7 +39,7 @@ Record = dict[str, Any]
 Draw = Callable[[float, np.random.Generator], "Drawn"]
 
 SNRS_DB = (-5.0, 0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0)
-FRAMES, GR_FRAMES = 400, 60
+FRAMES, GR_FRAMES = 300, 60
 SPREADS = (0.5, 1.0, 2.0, 4.0)  # RMS, in samples, of the software channel
 TDL_SPREAD_S, RATE_HZ, FAST_HZ = 1148e-9, 1e6, 5e6
 PICTURED = ("software channel, 2 samples", "TDL-C", "UMa at 5 MS/s", "GNU Radio selective fading")
