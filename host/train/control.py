@@ -2,9 +2,11 @@
 """Train the edge branch: ``./semcom train control --minutes 20`` beside the shipped, frozen flow.
 
 Edge maps are the exact outlines of scenes, and, with ``--edges hed-v1``, for half of the scenes
-what that network sees in their pictures; both are spoilt as a lossy codec on a bad link would do:
-blurred, parts missing, some strokes that should not be there. Captions are those of the flow's
-training. Loss: mean square error of the velocity.
+what that network sees in their pictures. With ``--codec edge-codec-v1`` most of them have come
+through that codec and a channel of its own error rate each: what is round there may have been
+square, and the branch learns to leave that to the words. All are spoilt further: blurred, parts
+missing, some strokes that should not be there. Captions are those of the flow's training. Loss:
+mean square error of the velocity.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ log = logging.getLogger(__name__)
 MAX_BYTES = 4 * 2**20
 CELLS = 8  # edge maps lose and gain strokes in cells of 8x8 pixels
 CLEAN_SHARE = 0.4  # of the maps
+CODED_SHARE = 0.7  # of the maps, where there is a codec
 MAX_LOST = 0.3  # share of cells
 MAX_GAINED = 0.05
 
@@ -54,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(scenes=20_000)
     add("--flow", default="flow-v1", help="name of the flow's weights")
     add("--edges", metavar="NAME", help="weights of the edge network (default: outlines only)")
+    add("--codec", metavar="NAME", help="weights of the edge codec (default: maps uncoded)")
     add("--blocks", type=int, default=3, help="copied from the flow")
     options.add_arguments(parser, name="control-v1", minutes=20.0, batch=48, lr=1e-3)
 
@@ -102,6 +106,31 @@ def edge_maps(scenes: SceneBatch, name: str | None, directory: Path | None) -> T
     return maps
 
 
+def coded(
+    edges: Tensor, name: str | None, directory: Path | None, generator: torch.Generator
+) -> Tensor:
+    """Edge maps uint8 (N,1,H,W), CODED_SHARE of them as codec ``name`` hands them on."""
+    import torch
+
+    from host.train.edge_codec import conditions
+    from models.edges.codec import load_networks
+    from models.edges.transform import binarise, flips
+
+    if name is None:
+        return edges
+    networks = load_networks(name, directory) if directory else load_networks(name)
+    chosen = (torch.rand(len(edges), generator=generator) < CODED_SHARE).nonzero()[:, 0]
+    edges = edges.clone()
+    with torch.no_grad():
+        for rows in track(chosen.split(ENCODED_AT_ONCE), "edges through the codec"):
+            bits = binarise(networks.transform.analyse(edges[rows].float() / 255))
+            ber, _ = conditions(tuple(bits.shape), generator)
+            received = bits * flips(bits.shape, ber, generator)
+            maps = networks.transform.synthesise(received, ber).sigmoid()
+            edges[rows] = (255 * maps).round().to(torch.uint8)
+    return edges
+
+
 def run(args: argparse.Namespace) -> int:
     """Train as ``args`` says; returns the exit code. Raises ConfigError, ModelError."""
     import torch
@@ -130,7 +159,7 @@ def run(args: argparse.Namespace) -> int:
 
     generator = torch.Generator().manual_seed(args.seed)
     pool = sample(args.scenes, generator)
-    edges = edge_maps(pool, args.edges, directory)
+    edges = coded(edge_maps(pool, args.edges, directory), args.codec, directory, generator)
     source = Pool(encode_scenes(vae, pool, SIDE), pool)
 
     def loss(control: Control, generator: torch.Generator) -> Tensor:
@@ -145,7 +174,9 @@ def run(args: argparse.Namespace) -> int:
     held_out = sample(VALIDATION_SCENES, torch.Generator().manual_seed(VALIDATION_SEED))
     held_z = encode_scenes(vae, held_out, SIDE).float()
     held_text = batch_tokens([write(s) for s in held_out.scenes()])
-    held_edges = edge_maps(held_out, args.edges, directory).float() / 255
+    fixed = torch.Generator().manual_seed(VALIDATION_SEED)
+    held_edges = coded(edge_maps(held_out, args.edges, directory), args.codec, directory, fixed)
+    held_edges = held_edges.float() / 255
     held_noise = torch.randn(held_z.shape, generator=torch.Generator().manual_seed(VALIDATION_SEED))
 
     @torch.no_grad()
@@ -170,6 +201,7 @@ def run(args: argparse.Namespace) -> int:
         return control
 
     seen = f", every second one as `{args.edges}` sees it" if args.edges else ""
+    seen += f", {CODED_SHARE:.0%} of them through `{args.codec}`" if args.codec else ""
     about = About(
         architecture="models.generation.control.Control",
         config=asdict(config),
@@ -178,6 +210,6 @@ def run(args: argparse.Namespace) -> int:
         limits="Outlines of the scene world only; fits the flow that it was trained beside.",
         max_bytes=MAX_BYTES,
     )
-    shaping = ("vae", "flow", "flow_sha256", "edges", "scenes", "blocks")
+    shaping = ("vae", "flow", "flow_sha256", "edges", "codec", "scenes", "blocks")
     loop.train(args, build, loss, about, shaping=shaping, validate=validate)
     return 0
