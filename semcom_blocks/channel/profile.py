@@ -2,7 +2,6 @@
 """The exponential power-delay profile, sampled."""
 
 import numpy as np
-from scipy.optimize import brentq
 
 # Taps below this, relative to the first, are not kept.
 TRUNCATION_DB = -30.0
@@ -37,6 +36,8 @@ def exponential_profile(delay_spread_s: float, sample_rate_hz: float) -> np.ndar
 
     def excess(ratio: float) -> float:
         return float(rms_delay_spread_s(powers(ratio), 1.0) - spread)
+
+    from scipy.optimize import brentq  # takes longer to load than all of the channel
 
     # From no spread at all to a flat profile, which is always wider than the one asked for.
     return powers(float(brentq(excess, 0.0, 1.0, xtol=1e-18)))
