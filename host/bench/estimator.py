@@ -41,6 +41,7 @@ KINDS = {
 }
 WARM = 5
 CONNECT_S = 10.0
+WARM_S = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
     rows = []
     with host_service() as endpoint, zmq.Context() as context:
         client = HostClient(context, endpoint)
-        client.ping(60)
+        deadline = time.monotonic() + WARM_S
+        while client.ping(WARM_S)["state"] == "warming" and time.monotonic() < deadline:
+            time.sleep(0.1)  # the other worker loads the codec meanwhile
         client.request(Message("estimator"), "estimator")
         for name, (numerology, symbols) in track(KINDS.items(), "asking"):
             rows.append(
