@@ -8,9 +8,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from host.cli.parser import add_field, overrides, positive
-from host.config import load_run
+from host.config import RunConfig, load_run
+from host.scenes import SCENE
 from host.service.__main__ import THREADS_MAX, default_threads
-from models.tiers import RECEIVERS
+from models.tiers import EMBEDDED, RECEIVERS
 from semcom_blocks.errors import ConfigError
 
 
@@ -52,7 +53,9 @@ def add_generation(parser: argparse.ArgumentParser, *sides: str) -> None:
         flag("generate", "draw the picture from what arrives: prompt, edge map, coarse picture, …")
     else:
         draw = "draw the picture at the receiver, from" if "rx" in sides else "send for a receiver"
-        flag("generate", f"{draw} prompt and edge map, or what suits the --generator")
+        flag(
+            "generate", f"{draw} what suits picture and --generator: of a scene prompt and edge map"
+        )
         flag("prompt_only", "… the prompt alone")
         flag("edges", "… prompt and edge map")
         flag("coarse", "… prompt and a coarse picture, sent by JSCC at --rate")
@@ -151,6 +154,15 @@ def allocation_overrides(args: argparse.Namespace) -> dict[str, object]:
     return found
 
 
+def _suited(run: RunConfig) -> str:
+    """The stream that this generator draws this picture from, if nobody says more."""
+    if run.models.generator in RECEIVERS:
+        return "latents"
+    # The embedded generator knows scenes; a photo it refines.
+    photo = run.models.generator == EMBEDDED and run.image != SCENE
+    return "coarse" if photo else "edges"
+
+
 def generation_overrides(args: argparse.Namespace) -> dict[str, bool]:
     """What the flags of :func:`add_generation` ask for, by dotted name."""
     asked = {key.removeprefix("ask."): on for key, on in vars(args).items() if key[:4] == "ask."}
@@ -166,8 +178,7 @@ def generation_overrides(args: argparse.Namespace) -> dict[str, bool]:
             "--prompt-only with --edges, --coarse or --latents, permitted: one or the other"
         )
     if not asked["prompt_only"] and not any(streams.values()):
-        suited = load_run(args.config, overrides(args)).models.generator in RECEIVERS
-        streams["latents" if suited else "edges"] = True
+        streams[_suited(load_run(args.config, overrides(args)))] = True
     return found | {f"generation.{name}": on for name, on in streams.items()}
 
 

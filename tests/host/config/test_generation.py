@@ -36,11 +36,11 @@ def test_a_role_that_is_filled_by_nothing_known_is_refused(tmp_path, role):
         load_run(tmp_path / "run.toml")
 
 
-def parse(*argv, sides=("tx", "rx")):
+def parse(*argv, sides=("tx", "rx"), image="scene"):
     parser = argparse.ArgumentParser()
     options.add_generation(parser, *sides)
     args = parser.parse_args(argv)
-    args.config = None
+    args.config, args.image = None, image
     given = options.overrides(args) | options.generation_overrides(args)
     return load_run(None, given)
 
@@ -63,6 +63,13 @@ def test_flags_ask_for_streams(argv, streams):
     assert wanted.enabled
     assert [n for n in ("edges", "coarse", "latents") if getattr(wanted, n)] == streams
     assert not wanted.pack_caption
+
+
+def test_of_a_photo_the_embedded_generator_gets_a_coarse_picture():
+    assert parse("--generate", image="chelsea").generation.coarse
+    found = parse("--generate", "--generator", "hf:a/b", image="chelsea").generation
+    assert found.edges and not found.coarse
+    assert parse("--generate", "--generator", "embedded:vae", image="chelsea").generation.latents
 
 
 def test_a_coarse_picture_is_cheap_unless_a_rate_is_asked_for():
