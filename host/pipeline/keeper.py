@@ -124,6 +124,8 @@ class Keeper:
                     self.restarts += 1
                     self._recovered = True
                     _log.warning("%s is back after %.1f s", self.port.name, now - self._lost_at)
+                else:
+                    _log.info("%s is up", self.port.name)
                 self._was_up = True
             return now - self._began > START_MAX_S
         samples = counters.get("rx_samples", 0)

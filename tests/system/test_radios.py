@@ -88,8 +88,10 @@ def test_a_radio_that_is_pulled_out_and_put_back(start, service, tmp_path, devic
     air = Air(logs)
     until(lambda: "stage: air" in command.log.read_text())
     until(lambda: air.streams("a", "tx") and air.streams("b", "rx"))
-    air.ask("fault", device=device, fault="unplug", seconds=0)
     role = {"a": "tx", "b": "rx"}[device]
+    # One that is lost before it was ever up cannot be had: that ends the command.
+    until(lambda: f"radio {role} is up" in command.log.read_text())
+    air.ask("fault", device=device, fault="unplug", seconds=0)
     until(lambda: f"radio {role} is lost" in command.log.read_text())
     air.ask("fault", device=device, fault="reconnect", seconds=0)
     code, _, err = command.end()
