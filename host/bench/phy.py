@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import statistics
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,11 +25,10 @@ from rich.progress import track
 from host.bench.phy_report import document, tables
 from host.cli.parser import positive
 from host.report.document import to_json
-from host.supervise.environment import REPO_ROOT, child_environment, radio_python
+from host.supervise.radio_task import radio_task
 from models.weights_io import write_atomic
 from semcom_blocks.bench import liquid
 from semcom_blocks.bench.recording import PAYLOADS, Segment
-from semcom_blocks.errors import PeerError
 
 #: Kinds of frame that GNU Radio's receiver takes with its default buffers.
 GR_KINDS = ("short", "medium")
@@ -122,19 +120,7 @@ class _Bench:
     def task(self, task: str, **request: Any) -> dict[str, Any]:
         """Run ``semcom_blocks.bench`` under the radio's interpreter."""
         request["path"] = str(self._path)
-        done = subprocess.run(
-            [radio_python(), "-m", "semcom_blocks.bench", task, json.dumps(request)],
-            cwd=REPO_ROOT,
-            env=child_environment(threads=1, user_site=False),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or ["no message"]
-            raise PeerError(f"bench task {task} ended with {done.returncode}: {lines[-1]}")
-        return json.loads(done.stdout.splitlines()[-1])
+        return json.loads(radio_task(task, request, TIMEOUT_S).splitlines()[-1])
 
     def turn(self) -> dict[str, dict[str, Any]]:
         """Time every receiver once on each of its segments: results by ``receiver/segment``."""

@@ -8,8 +8,6 @@ Windows stand where a synchroniser would put them for the first path.
 
 from __future__ import annotations
 
-import json
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from host.evaluate.estimation import SYMBOLS, normal
-from host.supervise.environment import REPO_ROOT, child_environment, radio_python
+from host.supervise.radio_task import radio_task
 from host.train.channel_draws import Drawn, Paths
 from models.channel.observed import Observed
-from semcom_blocks.errors import PeerError
 from semcom_blocks.phy import estimators
 from semcom_blocks.phy.acquire import backoff
 from semcom_blocks.phy.demodulator import frame_grid
@@ -121,16 +118,5 @@ def _through(samples: np.ndarray, model: dict[str, Any]) -> np.ndarray:
         path, target = Path(folder) / "sent.cf32", Path(folder) / "arrived.cf32"
         samples.tofile(path)
         request = {"path": str(path), "target": str(target), "model": model}
-        done = subprocess.run(
-            [radio_python(), "-m", "semcom_blocks.bench", "fade", json.dumps(request)],
-            cwd=REPO_ROOT,
-            env=child_environment(threads=1, user_site=False),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or ["no message"]
-            raise PeerError(f"fading model ended with {done.returncode}: {lines[-1]}")
+        radio_task("fade", request, TIMEOUT_S)
         return np.fromfile(target, np.complex64)
