@@ -181,7 +181,7 @@ def show(console: Console, result: Record) -> None:
         )
     console.print(table)
     for goal in result["targets"]:
-        word = "met" if goal["met"] else "missed"
+        word = "met" if goal["met"] else "missed, met"
         console.print(
             f"{goal['method']}: {goal['target']}: {word} at {goal['points_met']} of "
             f"{goal['points']} points, worst {goal['worst_db']:+.2f} dB ({goal['where']})",
