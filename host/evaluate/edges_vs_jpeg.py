@@ -2,8 +2,8 @@
 """Edges and words against the classic chain, at equal cost: ``./semcom eval edges-vs-jpeg``.
 
 Each held-out scene is sent as its caption and its edge map, from which the receiver draws the
-picture, and as JPEG and WebP (Grassucci et al., Fig. 6). The caption travels as UTF-8, as the link
-sends it, or *packed*: deflated with the grammar's words as the agreed dictionary; CRC-32 included.
+picture, and as JPEG and WebP (Grassucci et al., Fig. 6). The caption travels as UTF-8, or *packed*
+as the link packs it (:mod:`host.pipeline.prompt_code`); CRC-32 included.
 
 ``bits``: no errors. JPEG and WebP get as many bits as edges and caption take, then 2, 4 and 8
 times as many; the sender picks size and quality of highest PSNR. Headers that can be agreed on
@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -38,6 +37,7 @@ from rich.progress import track
 from host.evaluate import classic
 from host.evaluate.output import add_files, prepare, show, write_json
 from host.metrics import ms_ssim, psnr_db
+from host.pipeline.prompt_code import from_air, to_air
 from semcom_blocks.crc import crc32
 from semcom_blocks.errors import ModelError, require_range
 from semcom_blocks.phy import coding
@@ -58,14 +58,6 @@ PROMPTS = ("utf-8", "packed")
 CRC_BYTES = 4
 SHOWN = 4  # scenes on the page of pictures
 AT_ONCE = 50  # pictures drawn together
-WORDS = (  # of captions, the most frequent last, where deflate finds them cheapest
-    " is below the  is right of the  is left of the  is above the . on a brown background"
-    " on a navy background on a black background on a grey background lit from below."
-    " lit from right. lit from left. lit from above. and a , and a a small a large striped dotted"
-    " plain red green blue yellow purple orange cyan white circle square triangle cross"
-    " at the bottom left at the bottom centre at the bottom right at the middle left"
-    " at the middle centre at the middle right at the top left at the top centre at the top right"
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,21 +73,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def pack(text: str, kind: str) -> bytes:
     """A caption as sent, its CRC-32 at the end."""
-    data = text.encode()
-    if kind == "packed":
-        squeeze = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=WORDS.encode())
-        data = squeeze.compress(data) + squeeze.flush()
+    data = to_air(text, packed=kind == "packed").encode()
     return data + crc32(data).to_bytes(CRC_BYTES, "big")
 
 
-def unpack(data: bytes, kind: str) -> str | None:
+def unpack(data: bytes) -> str | None:
     """The caption, or None where it did not arrive whole."""
     body, check = data[:-CRC_BYTES], data[-CRC_BYTES:]
     if crc32(body).to_bytes(CRC_BYTES, "big") != check:
         return None
-    if kind == "packed":
-        body = zlib.decompressobj(-15, zdict=WORDS.encode()).decompress(body)
-    return body.decode()
+    return from_air(body.decode())
 
 
 class Bench:
@@ -211,7 +198,7 @@ class Bench:
             # The same draws at every SNR: differences are not chance.
             rng = np.random.default_rng([self.seed, i])
             sent = coding.bytes_to_bits(pack(caption, prompt))
-            heard = unpack(coding.bits_to_bytes(classic.send_coded(sent, snr_db, rng)), prompt)
+            heard = unpack(coding.bits_to_bytes(classic.send_coded(sent, snr_db, rng)))
             lost += heard is None
             bits = classic.send_bare(self.codes[i].bits, snr_db, rng)
             jobs.append((i, heard or "", bits.tobytes(), ber))
