@@ -21,7 +21,7 @@ from torch import Tensor
 from semcom_blocks.phy.estimators import lmmse_many
 from semcom_blocks.phy.grid import FrameLayout
 from semcom_blocks.phy.header import FrameHeader
-from semcom_blocks.phy.interleave import permutation, whitening
+from semcom_blocks.phy.interleave import spread, whitening
 from semcom_blocks.phy.modulator import CLIP_PASSES
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.phy.preamble import LONG_SYMBOLS, long_field
@@ -65,7 +65,7 @@ def waveform(symbols: int, frames: int) -> Waveform:
     """
     num = NUMEROLOGY
     pieces = np.array_split(np.arange(symbols), frames)
-    sent = permutation(symbols)  # position on the air → symbol
+    sent = spread(np.arange(symbols))  # position on the air → symbol
     cells, reference = [], []
     place = np.empty(symbols, np.int64)
     lane = np.empty(symbols, np.int64)
