@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from host.cli.models import add_models, run
+from host.cli.models import add_models
 
 MODELS = {
     "jscc": "host.train.jscc",
@@ -28,4 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_models(parser, MODELS)
 
 
-__all__ = ["add_arguments", "run"]
+def run(args: argparse.Namespace) -> int:
+    """Run the chosen training, in several processes where wished."""
+    if args.processes == 1:
+        return args.run(args)
+    from host.train.options import check
+    from host.train.processes import launch
+
+    check(args)
+    return launch(args)

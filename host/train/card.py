@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from host.datasets import PictureSet
 from host.train.checkpoint import Progress
-from models.jscc import Jscc
-from models.symbols import RATES
 from models.weights_io import save_weights, write_atomic
 from semcom_blocks.errors import ModelError
 
@@ -36,11 +33,10 @@ def _store(out: Path, name: str, model: nn.Module) -> dict[str, Any]:
     }
 
 
-def _history(progress: Progress, **changed: Any) -> dict[str, Any]:
-    """What a card says of the run; ``changed`` settings instead of those that were given."""
+def _history(progress: Progress) -> dict[str, Any]:
+    """What a card says of the run."""
     return {
         "training": progress.settings
-        | changed
         | {"steps_done": progress.step, "elapsed_s": round(progress.elapsed_s, 1)},
         "versions": {
             "python": platform.python_version(),
@@ -68,76 +64,6 @@ def _listed(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{k} {v}" for k, v in values.items() if v is not None)
 
 
-def write_model(
-    out: Path, name: str, model: Jscc, progress: Progress, sets: list[PictureSet]
-) -> None:
-    """Write ``NAME.safetensors`` (float16), ``NAME.json`` and ``NAME.card.md`` under ``out``."""
-    card = {
-        "name": name,
-        "architecture": "models.jscc.Jscc",
-        "config": asdict(model.config),
-        "rates": list(RATES),
-        **_store(out, name, model),
-        "data": [
-            {
-                "source": Path(s.source).name,
-                "split": s.split,
-                "pictures": len(s.pictures),
-                "skipped": s.skipped,
-            }
-            for s in sets
-        ],
-        **_history(progress, data=[Path(p).name for p in progress.settings["data"]]),
-    }
-    _write(out, card, card_text(card))
-
-
-def card_text(card: dict) -> str:
-    """The card as Markdown."""
-    rows = card["curve"]
-    snrs = list(rows[-1]["val_psnr_db"]) if rows else []
-    data = "\n".join(
-        f"- `{d['source']}`, split `{d['split']}`: {d['pictures']} pictures, {d['skipped']} skipped"
-        for d in card["data"]
-    )
-    settings = _listed({**card["training"], "data": None})
-    curve = "\n".join(
-        f"| {r['step']} | {r['elapsed_s']:.0f} | {r['loss']} | "
-        + " | ".join(f"{r['val_psnr_db'][s]:.2f}" for s in snrs)
-        + " |"
-        for r in _shown(rows)
-    )
-    head = "| step | seconds | loss | " + " | ".join(snrs) + " |\n" + "|---" * (3 + len(snrs)) + "|"
-    notes = "".join(f"- {note}\n" for note in card.get("notes", []))
-    notes = f"\n## Notes\n{notes}" if notes else ""
-    return f"""# {card["name"]}
-
-JSCC image codec, architecture `{card["architecture"]}` with {card["config"]}.
-{card["parameters"]:,} parameters, {card["bytes"]:,} bytes (float16).
-Rates {", ".join(card["rates"])} complex symbols per source value.
-SHA-256 `{card["sha256"]}`.
-
-## Data
-{data}
-
-## Training
-{settings}.
-Loss: mean of log(MSE + 1e-5); SNR uniform in -2…22 dB (Es/N0 per complex symbol). What is stored is
-the moving average of the weights at the end. Versions: {_listed(card["versions"])}.
-{notes}
-## Curve
-Mean PSNR in dB of held-out pictures of the first data source at rate 1/6 in AWGN, by SNR.
-
-{head}
-{curve}
-
-## Limits
-Trained on the pictures named above only: thumbnails and natural photos. Line art, text and screens
-come out softer than a codec for them would make them. Below -2 dB or above 22 dB it was not
-trained. Terms of the training data: see the sources of the data sets.
-"""
-
-
 @dataclass(frozen=True)
 class About:
     """What a card says that the training loop does not know.
@@ -145,6 +71,7 @@ class About:
     architecture: dotted name of the class.  config: what builds it again.  summary: what the
     network does and how it was trained, in Markdown.  data: one line a source.  limits: where it
     fails.  max_bytes: what may ship.  part: name of the submodule that ships, None for all.
+    more: further entries of the card for programs.
     """
 
     architecture: str
@@ -154,6 +81,7 @@ class About:
     limits: str = ""
     max_bytes: int = MAX_WEIGHTS_BYTES
     part: str | None = None
+    more: dict = field(default_factory=dict)
 
 
 def write_network(out: Path, name: str, model: nn.Module, progress: Progress, about: About) -> None:
@@ -169,6 +97,7 @@ def write_network(out: Path, name: str, model: nn.Module, progress: Progress, ab
         "name": name,
         "architecture": about.architecture,
         "config": about.config,
+        **about.more,
         **stored,
         "summary": about.summary,
         "data": list(about.data),

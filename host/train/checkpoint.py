@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One-file training checkpoints in safetensors: model, EMA, AdamW moments, generator, counters.
+"""One-file training checkpoints in safetensors: model, EMA, AdamW moments, generators, counters.
 
-Written atomically, so that a kill at any time leaves the previous checkpoint whole.
+Written atomically, so that a kill at any time leaves the previous checkpoint whole. Processes that
+train together share one file: weights are equal, and each has its own generator in it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_bytes
 from safetensors.torch import save as save_bytes
-from torch import nn
+from torch import Tensor, nn
 
 from models.weights_io import write_atomic
 from semcom_blocks.errors import ModelError
@@ -33,16 +34,20 @@ class Progress:
     curve: list[dict] = field(default_factory=list)
 
 
+def _generator(rank: int) -> str:
+    return f"generator.{rank}" if rank else "generator"
+
+
 def save_checkpoint(
     path: Path,
     model: nn.Module,
     ema: nn.Module,
     optimiser: torch.optim.AdamW,
-    generator: torch.Generator,
+    generators: Sequence[Tensor],
     progress: Progress,
 ) -> None:
-    """Write everything that the next step depends on."""
-    tensors = {"generator": generator.get_state()}
+    """Write everything that the next step depends on; ``generators``: the state of each process."""
+    tensors = {_generator(rank): state for rank, state in enumerate(generators)}
     for prefix, module in (("model", model), ("ema", ema)):
         tensors |= {f"{prefix}.{k}": v for k, v in module.state_dict().items()}
     for name, parameter in model.named_parameters():
@@ -60,8 +65,9 @@ def load_checkpoint(
     generator: torch.Generator,
     settings: dict,
     free: Collection[str] = (),
+    rank: int = 0,
 ) -> Progress:
-    """Restore what :func:`save_checkpoint` wrote.
+    """Restore what :func:`save_checkpoint` wrote, for process ``rank``.
 
     ``settings`` must equal the saved ones, those named in ``free`` aside.
     """
@@ -90,7 +96,7 @@ def load_checkpoint(
                 optimiser.state[parameter] = moments | {
                     "step": tensors[f"adam.step.{name}"].clone()
                 }
-        generator.set_state(tensors["generator"])
+        generator.set_state(tensors[_generator(rank)])
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelError(f"{path}: not a checkpoint of this training ({error})") from None
     return progress

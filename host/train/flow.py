@@ -20,7 +20,7 @@ from rich.progress import track
 
 from host.train import options
 from models.scenes.vocabulary import MAX_OBJECTS
-from semcom_blocks.errors import ConfigError, require_range
+from semcom_blocks.errors import require_range
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_options(parser)
     add("--large-scenes", type=int, default=0, help="of 128x128, encoded before the first step")
     add("--large-share", type=float, default=0.0, help="of the steps, on 128x128, 0 to 1")
-    add("--start", metavar="NAME", help="weights to start from, of the same size")
     add("--width", type=int, default=128, help="of the transformer")
     add("--blocks", type=int, default=7, help="of the transformer")
     add("--heads", type=int, default=4, help="of its attention")
@@ -204,16 +203,7 @@ def run(args: argparse.Namespace) -> int:
         max_bytes=MAX_BYTES,
     )
 
-    def build() -> Flow:
-        if args.start is None:
-            return Flow(config)
-        flow = load_network(Flow, FlowConfig, args.start, directory).requires_grad_(True)
-        if flow.config != config:
-            raise ConfigError(f"start is {flow.config}, permitted: {config}")
-        return flow
-
     shaping = (
-        "start",
         "vae",
         "vae_sha256",
         "scenes",
@@ -223,5 +213,5 @@ def run(args: argparse.Namespace) -> int:
         "blocks",
         "heads",
     )
-    loop.train(args, build, loss, about, shaping=shaping, validate=validate)
+    loop.train(args, lambda: Flow(config), loss, about, shaping=shaping, validate=validate)
     return 0

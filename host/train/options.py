@@ -9,6 +9,7 @@ from semcom_blocks.errors import require_range
 
 CHECKPOINT = "checkpoint.safetensors"
 EMA_DECAY = 0.999
+MAX_PROCESSES = 64  # of one machine
 
 
 def add_arguments(
@@ -30,7 +31,13 @@ def add_arguments(
         default="bfloat16",
         help="of matrix products and convolutions while training",
     )
-    add("--threads", type=int, default=0, help="processor threads, 0 = all")
+    add(
+        "--start",
+        metavar="NAME",
+        help="begin with these weights: shipped ones, or a .safetensors file with its card",
+    )
+    add("--processes", type=int, default=1, help="that share each batch, through accelerate")
+    add("--threads", type=int, default=0, help="of each process, 0 = all processors together")
     add("--seed", type=int, default=1, help="of weights, batches and noise")
     add("--name", default=name, help="of the weights")
     add("--out", default=f"runs/{name}", metavar="DIR", help="output folder")
@@ -52,3 +59,4 @@ def check(args: argparse.Namespace) -> None:
     require_range("ema", args.ema, 0, 1)
     require_range("seed", args.seed, 0, 2**63 - 1)
     require_range("threads", args.threads, 0, 1024)
+    require_range("processes", args.processes, 1, MAX_PROCESSES)

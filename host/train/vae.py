@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import logging
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host.datasets import PictureSet, load_pictures
@@ -46,7 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="folder or zip of natural pictures, may be repeated",
     )
-    add("--start", metavar="NAME", help="weights to start from (default: random ones)")
     add("--weights", metavar="DIR", help="folder of these weights (default: those shipped)")
     add(
         "--decoder-only",
@@ -74,7 +72,6 @@ def run(args: argparse.Namespace) -> int:
     from host.train import loop
     from host.train.batches import Batches
     from host.train.card import About
-    from models.generation.loading import load_network
     from models.generation.vae import Vae, VaeConfig
     from models.scenes.render import render
     from models.scenes.sample import sample
@@ -145,16 +142,11 @@ def run(args: argparse.Namespace) -> int:
     )
 
     def build() -> Vae:
-        if args.start is None:
-            return Vae(config).to(memory_format=torch.channels_last)
-        directory = Path(args.weights) if args.weights else None
-        vae = load_network(Vae, VaeConfig, args.start, directory).requires_grad_(True)
-        if vae.config != config:
-            raise ConfigError(f"start is {vae.config}, permitted: {config}")
+        vae = Vae(config)
         vae.encoder.requires_grad_(not args.decoder_only)
         return vae.to(memory_format=torch.channels_last)
 
-    shaping = ("start", "decoder_only", "data_names", "natural_share", "photo_share")
+    shaping = ("decoder_only", "data_names", "natural_share", "photo_share")
     loop.train(args, build, loss, about, shaping=shaping, validate=validate)
     return 0
 

@@ -94,7 +94,7 @@ def test_a_flow_may_start_from_another(weights, tmp_path):
     a, b = (load_network(Flow, FlowConfig, "flow-v1", folder) for folder in (weights, tmp_path))
     for own, other in zip(a.parameters(), b.parameters(), strict=True):
         torch.testing.assert_close(own, other, atol=1e-3, rtol=0)
-    with pytest.raises(ConfigError, match="start is FlowConfig"):
+    with pytest.raises(ModelError, match="blocks 2, permitted to start from: blocks 3"):
         run(flow, *words, "--start", "flow-v1", "--blocks", 3)
 
 
