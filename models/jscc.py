@@ -3,38 +3,39 @@
 
 ::
 
-    picture (B,3,H,W) in [0,1]                   received (B,L,h,w)   reliability (B,L/2,h,w)
-      | PixelUnshuffle(4)                          | 1/(1+σ²)           |
-      v                                            +---------------+----+
-    u (B,48,h,w), h = H/4, w = W/4                 |               v
-      |                                            |        conv3x3 (L + L/2 -> C)
-      +--------------+                             |               v
-      |              v                             |        N x [FiLM residual block] <- SNR here
-      |       conv3x3 (48 -> C)                    |               v           and at the encoder,
-      |              v                             |        conv3x3 (C -> 48)     share received
-      |       N x [FiLM residual block] <- SNR     |               |
-      v              v                             v               |
-    conv1x1       conv3x3 (C -> L)               conv1x1 (L -> 48) |
-      |              |                             |               |
-      +----> + <-----+                             +-----> + <-----+
-             v                                             v PixelShuffle(4)
-    latents (B,L,h,w): channels 2j, 2j+1 are     picture (B,3,H,W)
-    the real and imaginary part of plane j
+    picture (B,3,H,W) in [0,1]            received (B,L,h,w), noise variance (B,L/2,h,w)
+      | - mean                              |
+      +--------> trunk                      | x Wiener weight of each coefficient
+      |            |                        v
+      v            |                      inverse block transform
+      + <----------+                        |
+      v                                     +--------> trunk
+    block transform (32x32 DCT)             |            |
+      |                                     v            |
+      v x amplitude / spread                + <----------+
+    latents (B,L,h,w), h = H/4, w = W/4     v + mean
+    channels 2j, 2j+1 are the real and    picture (B,3,H,W)
+    imaginary part of plane j
 
-    FiLM residual block: x + conv3x3(lrelu((1 + scale) * conv3x3(x) + shift)),
-                         scale, shift = MLP(condition)
+    trunk: PixelUnshuffle(4), conv3x3 (48 -> C), N gated residual blocks, conv3x3 (C -> 48),
+           PixelShuffle(4)
+    half of a gated block:
+           u, v = split(FiLM(conv3x3(norm(x))));    x + conv1x1(u * (1 + v))
 
 Choices, and why
-* Everything runs at a quarter of the resolution: a convolution costs 16 times less than at full
-  resolution, so that an hour of two processor cores is enough to train.
-* The 1x1 paths start as the Karhunen-Loève transform of 4x4 patches (:meth:`Jscc.init_linear`), so
-  training starts from the best linear code; the convolutional paths learn what it cannot do.
+* What is linear is solved, not learned: a block transform sorts the picture into coefficients by
+  their variance, and they get the power that is best for a Gaussian source at the SNR and the rate
+  (:func:`models.rates.best_amplitudes`), with the matching linear MMSE receiver. Training starts
+  from this code and refines its tables; the convolutions learn what a linear code cannot do, before
+  and behind it.
+* The trunks run at a quarter of the resolution: a convolution costs 16 times less than at full
+  resolution.
 * SNR conditioning is the attention of ADJSCC *without* its global average pooling: the gate depends
-  on the SNR, the rate and the erased share alone. The receptive field is finite
+  on SNR, rate, erased share and gain alone. The receptive field is finite
   (:attr:`JsccConfig.halo` latents), hence a big picture computed in overlapping tiles is the same
   as one computed whole, and no statistic of one corner reaches another.
-* The encoder does not know the rate: lower rates are a prefix of the symbol planes, and a plane
-  that was not sent looks to the decoder like one that was erased.
+* A lower rate is a prefix of the symbol planes, and a plane that was not sent looks to the decoder
+  like one that was erased; but the encoder knows the rate and shares out its power accordingly.
 
 Papers
 * E. Bourtsoulatze, D. Burth Kurka, D. Gündüz, "Deep joint source-channel coding for wireless image
@@ -43,10 +44,12 @@ Papers
   source channel coding with attention modules" (ADJSCC), IEEE TCSVT 2021, arXiv:2012.00533.
 * D. Burth Kurka, D. Gündüz, "Bandwidth-agile image transmission with deep joint source-channel
   coding", IEEE TWC 2021, arXiv:2009.12480.
+* L. Chen, X. Chu, X. Zhang, J. Sun, "Simple baselines for image restoration" (gated blocks),
+  ECCV 2022, arXiv:2204.04676.
 * E. Perez et al., "FiLM: visual reasoning with a general conditioning layer", AAAI 2018,
   arXiv:1709.07871.
 
-Training: :mod:`host.train.jscc`; sizes and what was reached: ``models/weights/jscc-v1.card.md``.
+Training: :mod:`host.train.jscc`; sizes and what was reached: ``models/weights/jscc-v2.card.md``.
 """
 
 from __future__ import annotations
@@ -57,13 +60,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.pairing import estimate
+from models.rates import TABLE, at_condition, best_amplitudes, scale_planes
+from models.symbols import GAIN_SPREAD, Reception, scale_snr
+from models.transform import BLOCK, PATCH, STRIDE, BlockTransform
 from semcom_blocks.errors import ConfigError, require_range
 
-STRIDE = 4  # pixels per latent along each side; the padding multiple
-PATCH = 3 * STRIDE * STRIDE  # source values under one latent position
-SNR_LOW_DB, SNR_HIGH_DB = -10.0, 25.0  # the condition saturates here: beyond lies no training data
 CONSTELLATIONS = (0, 2, 4, 6, 8)  # bits per symbol; 0 is none
 SLOPE = 0.1  # of the leaky rectifier
+CONTRAST = 4.0  # pixels have a standard deviation of about a quarter
+FILM_WIDTH = 32
+ENCODER_CONDITIONS, DECODER_CONDITIONS = 2, 5
+SMALLEST_VARIANCE = 1e-7  # of a coefficient: far below a rounding step of 8-bit pictures
+SMALLEST_NOISE = 1e-6  # 60 dB
 
 
 @dataclass(frozen=True)
@@ -71,14 +80,16 @@ class JsccConfig:
     """Sizes of the network.
 
     latents: real channels per 4x4 patch at the highest rate, 48·rate·2; even.
-    width: channels C of the residual trunk.  blocks: residual blocks N on each side.
+    width: channels C of the trunks, even.
+    encoder_blocks, decoder_blocks: gated blocks N on each side.
     bits_per_symbol: of the constellation that symbols are taken from (:mod:`models.constellation`);
     0: analog symbols.
     """
 
     latents: int = 32
     width: int = 128
-    blocks: int = 4
+    encoder_blocks: int = 3
+    decoder_blocks: int = 4
     bits_per_symbol: int = 0
 
     def __post_init__(self) -> None:
@@ -87,90 +98,96 @@ class JsccConfig:
                 raise ConfigError(f"{name} is {value!r}, permitted: an integer")
         require_range("latents", self.latents, 2, PATCH)
         require_range("latents modulo 2", self.latents % 2, 0, 0)
-        require_range("width", self.width, 1, 1024)
-        require_range("blocks", self.blocks, 0, 64)
+        require_range("width", self.width, 2, 1024)
+        require_range("width modulo 2", self.width % 2, 0, 0)
+        require_range("encoder_blocks", self.encoder_blocks, 0, 64)
+        require_range("decoder_blocks", self.decoder_blocks, 0, 64)
         if self.bits_per_symbol not in CONSTELLATIONS:
             permitted = ", ".join(map(str, CONSTELLATIONS))
             raise ConfigError(f"bits_per_symbol is {self.bits_per_symbol}, permitted: {permitted}")
 
     @property
     def halo(self) -> int:
-        """Radius of either side's receptive field in latents: every 3x3 convolution adds 1."""
-        return 2 * self.blocks + 2
+        """What a tile needs around it, in latents: the trunks' reach in whole blocks.
+
+        Every 3x3 convolution adds 1; the transform on the other side of a trunk takes whole blocks.
+        """
+        reach = 2 * max(self.encoder_blocks, self.decoder_blocks) + 2
+        return -(-reach // BLOCK) * BLOCK
 
 
-def scale_snr(snr_db: Tensor) -> Tensor:
-    """Map an SNR in dB to -1…1, saturating at SNR_LOW_DB and SNR_HIGH_DB; any shape."""
-    middle, half = (SNR_HIGH_DB + SNR_LOW_DB) / 2, (SNR_HIGH_DB - SNR_LOW_DB) / 2
-    return (snr_db.clamp(SNR_LOW_DB, SNR_HIGH_DB) - middle) / half
+def channel_norm(x: Tensor) -> Tensor:
+    """Each position's C channels to mean 0 and variance 1: (B,C,h,w), channels last inside."""
+    return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],)).permute(0, 3, 1, 2)
 
 
-class FilmBlock(nn.Module):
-    """Residual block whose hidden channels are scaled and shifted by the channel's condition."""
+class GatedBlock(nn.Module):
+    """Two gated residual steps whose hidden channels are scaled and shifted by the condition."""
 
     def __init__(self, width: int, conditions: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.wide = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+        self.narrow = nn.ModuleList(nn.Conv2d(width // 2, width, 1) for _ in range(2))
         self.film = nn.Sequential(
-            nn.Linear(conditions, 32), nn.LeakyReLU(SLOPE), nn.Linear(32, 2 * width)
+            nn.Linear(conditions, FILM_WIDTH),
+            nn.LeakyReLU(SLOPE),
+            nn.Linear(FILM_WIDTH, 4 * width),
         )
-        with torch.no_grad():  # start near the identity: without normalisation, depth stays tame
-            self.second.weight.mul_(0.3)
+        with torch.no_grad():  # start near the identity
+            for conv in self.narrow:
+                conv.weight.mul_(0.3)
             self.film[2].weight.mul_(0.3)
             self.film[2].bias.zero_()
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """x (B,C,h,w), condition (B,K) → (B,C,h,w)."""
-        scale, shift = self.film(condition)[:, :, None, None].chunk(2, dim=1)
-        return x + self.second(F.leaky_relu(torch.addcmul(shift, self.first(x), 1 + scale), SLOPE))
+        film = self.film(condition)[:, :, None, None].chunk(4, dim=1)
+        for step in range(2):
+            scale, shift = film[2 * step : 2 * step + 2]
+            # The convolution's result comes first, so that channels stay last in memory.
+            hidden = self.wide[step](channel_norm(x)) * (1 + scale) + shift
+            content, gate = hidden.chunk(2, dim=1)
+            x = x + self.narrow[step](content * (1 + gate))
+        return x
 
 
-class JsccEncoder(nn.Module):
-    """Picture (B,3,H,W) in [0,1] and SNR in dB (B,) → latents (B,L,H/4,W/4), not normalised.
+class Trunk(nn.Module):
+    """Picture (B,3,4h,4w) about 0 → its correction, same shape, float32."""
 
-    H and W are multiples of 4.
-    """
-
-    def __init__(self, config: JsccConfig) -> None:
+    def __init__(self, width: int, blocks: int, conditions: int) -> None:
         super().__init__()
-        self.head = nn.Conv2d(PATCH, config.width, 3, padding=1)
-        self.trunk = nn.ModuleList(FilmBlock(config.width, 1) for _ in range(config.blocks))
-        self.tail = nn.Conv2d(config.width, config.latents, 3, padding=1)
-        self.linear = nn.Conv2d(PATCH, config.latents, 1)
+        self.head = nn.Conv2d(PATCH, width, 3, padding=1)
+        self.blocks = nn.ModuleList(GatedBlock(width, conditions) for _ in range(blocks))
+        self.tail = nn.Conv2d(width, PATCH, 3, padding=1)
         nn.init.normal_(self.tail.weight, std=1e-3)
         nn.init.zeros_(self.tail.bias)
 
-    def forward(self, picture: Tensor, snr_db: Tensor) -> Tensor:
-        patches = F.pixel_unshuffle(picture - 0.5, STRIDE)  # (B,48,h,w)
-        condition = scale_snr(snr_db)[:, None]
-        x = self.head(patches)
-        for block in self.trunk:
-            x = block(x, condition)
-        return self.tail(x).float() + self.linear(patches).float()
+    def forward(self, picture: Tensor, condition: Tensor) -> Tensor:
+        kind = self.head.weight.dtype  # bfloat16 where the codec computes in it
+        x = self.head(F.pixel_unshuffle(picture * CONTRAST, STRIDE).to(kind))
+        for block in self.blocks:
+            x = block(x, condition.to(kind))
+        return F.pixel_shuffle(self.tail(x).float(), STRIDE)
 
 
-class JsccDecoder(nn.Module):
-    """Received latents (B,L,h,w), reliability (B,L/2,h,w), condition (B,3) → picture (B,3,4h,4w).
+class Side(nn.Module):
+    """What encoder and decoder each own: a trunk and the tables of its linear code.
 
-    The inputs are made by :func:`models.symbols.decoder_inputs`.
+    amplitude (R,S,64·L): of each coefficient at unit variance, by rate and SNR.
+    log_spread (64·L,): log of the coefficients' standard deviations.  mean (3,): of the colours.
     """
 
-    def __init__(self, config: JsccConfig) -> None:
+    def __init__(self, config: JsccConfig, blocks: int, conditions: int) -> None:
         super().__init__()
-        self.head = nn.Conv2d(config.latents * 3 // 2, config.width, 3, padding=1)
-        self.trunk = nn.ModuleList(FilmBlock(config.width, 3) for _ in range(config.blocks))
-        self.tail = nn.Conv2d(config.width, PATCH, 3, padding=1)
-        self.linear = nn.Conv2d(config.latents, PATCH, 1)
-        nn.init.normal_(self.tail.weight, std=1e-3)
-        nn.init.zeros_(self.tail.bias)
+        entries = config.latents * BLOCK * BLOCK
+        self.trunk = Trunk(config.width, blocks, conditions)
+        self.mean = nn.Parameter(torch.full((3,), 0.5))
+        self.amplitude = nn.Parameter(torch.ones(*TABLE, entries))
+        self.log_spread = nn.Parameter(torch.zeros(entries))
 
-    def forward(self, latents: Tensor, reliability: Tensor, condition: Tensor) -> Tensor:
-        x = self.head(torch.cat([latents, reliability], dim=1))
-        for block in self.trunk:
-            x = block(x, condition)
-        patches = self.tail(x).float() + self.linear(latents).float()  # (B,48,h,w)
-        return F.pixel_shuffle(patches, STRIDE) + 0.5
+    def tables(self) -> list[nn.Parameter]:
+        """The linear code: known from the start, so it is refined in small steps."""
+        return [self.mean, self.amplitude, self.log_spread]
 
 
 class Jscc(nn.Module):
@@ -179,29 +196,58 @@ class Jscc(nn.Module):
     def __init__(self, config: JsccConfig | None = None) -> None:
         super().__init__()
         self.config = config or JsccConfig()
-        self.encoder = JsccEncoder(self.config)
-        self.decoder = JsccDecoder(self.config)
+        self.transform = BlockTransform(self.config.latents)
+        self.encoder = Side(self.config, self.config.encoder_blocks, ENCODER_CONDITIONS)
+        self.decoder = Side(self.config, self.config.decoder_blocks, DECODER_CONDITIONS)
+
+    def encode(self, picture: Tensor, snr_db: Tensor, planes: Tensor) -> Tensor:
+        """Picture (B,3,H,W) in [0,1], SNR in dB (B,), planes to be sent (B,) → latents (B,L,h,w).
+
+        H and W are multiples of 4. Latents are neither normalised nor is their gain inserted:
+        :func:`models.symbols.transmit`.
+        """
+        side = self.encoder
+        condition = torch.stack([scale_snr(snr_db), scale_planes(planes)], dim=1)
+        picture = picture - side.mean[:, None, None]
+        picture = picture + side.trunk(picture, condition)
+        with torch.autocast(picture.device.type, enabled=False):  # a sum of 3072 terms
+            latents = self.transform(picture)
+            amplitude = at_condition(side.amplitude, snr_db, planes) * (-side.log_spread).exp()
+            return latents * amplitude[:, self.transform.ranks(*latents.shape[2:])]
+
+    def decode(self, received: Tensor, noise_var: Tensor, whole: Reception) -> Tensor:
+        """Received latents (B,L,h,w) and noise (B,L/2,h,w), all or a part → picture (B,3,4h,4w).
+
+        noise_var is σ² per complex symbol, inf where nothing was received and the latent is 0.
+        ``whole``: what :func:`models.symbols.receive` found in the whole picture. With amplitude
+        a, spread s, gain g and y = √2·received, a coefficient that is sent alone is estimated as
+
+            y · s·a·g / (a² + g²·σ²)
+
+        and one of a pair as :func:`models.pairing.estimate` says.
+        """
+        side = self.decoder
+        with torch.autocast(received.device.type, enabled=False):
+            ranks = self.transform.ranks(*received.shape[2:])
+            amplitude = at_condition(side.amplitude, whole.snr_db, whole.planes)[:, ranks]
+            gain = (GAIN_SPREAD * whole.gain).exp()[:, None, None, None]
+            trust = (1 / noise_var.clamp_min(SMALLEST_NOISE)).repeat_interleave(2, dim=1)
+            scaled = amplitude / gain
+            found = estimate(2**0.5 * received, trust, scaled.square(), whole.planes)
+            linear = self.transform.inverse(side.log_spread.exp()[ranks] * scaled * found)
+        return linear + side.trunk(linear, whole.condition) + side.mean[:, None, None]
 
     @torch.no_grad()
-    def init_linear(self, pictures: Tensor, typical_latents: int = 16) -> None:
-        """Start the 1x1 paths as the best linear code for ``pictures`` (B,3,H,W) in [0,1].
-
-        With patch covariance V·diag(λ)·Vᵀ the encoder sends λᵢ^(-1/4)·vᵢᵀ(u - ū), the mean-square
-        optimal power allocation at high SNR (K.-H. Lee and D. Petersen, "Optimal linear coding for
-        vector channels", IEEE Trans. Commun. 1976), and the decoder inverts it for the power that
-        the first ``typical_latents`` channels get after normalisation to 1/2 per real dimension.
-        """
-        patches = F.pixel_unshuffle(pictures - 0.5, STRIDE).permute(0, 2, 3, 1).reshape(-1, PATCH)
-        mean = patches.mean(0)
-        variance, basis = torch.linalg.eigh(torch.cov((patches - mean).T.double()))
-        variance = variance.flip(0)[: self.config.latents].clamp_min(1e-6).float()
-        basis = basis.flip(1)[:, : self.config.latents].T.float()  # (L,48), strongest first
-        gain = variance**-0.25
-        power = (gain**2 * variance)[:typical_latents].mean()
-        gain = gain / (2 * power).sqrt()  # so that the normaliser starts near 1
-        analysis = gain[:, None] * basis
-        self.encoder.linear.weight.copy_(analysis[:, :, None, None])
-        self.encoder.linear.bias.copy_(-analysis @ mean)
-        synthesis = basis / gain[:, None] / 2**0.5  # the decoder sees unit power per real dimension
-        self.decoder.linear.weight.copy_(synthesis.T[:, :, None, None])
-        self.decoder.linear.bias.copy_(mean)
+    def init_linear(self, pictures: Tensor) -> None:
+        """Start as the best linear code for blocks (B,3,32,32) in [0,1]."""
+        self.transform.measure(pictures)
+        mean = pictures.mean((0, 2, 3))
+        entries = self.transform(pictures - mean[:, None, None])  # (B,L,8,8)
+        variance = entries.flatten(1).square().mean(0)
+        variance[0] = variance[1]  # the slot of the gain takes its share of the power
+        variance = variance.clamp_min(SMALLEST_VARIANCE)
+        amplitude = best_amplitudes(variance, self.config.latents)
+        for side in (self.encoder, self.decoder):
+            side.mean.copy_(mean)
+            side.amplitude.copy_(amplitude)
+            side.log_spread.copy_(variance.log() / 2)

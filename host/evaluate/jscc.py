@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder or zip of pictures (its split 'test' is used), may be repeated",
     )
     add("--json", metavar="FILE", help="write the tables there as well (default: not written)")
-    add("--name", default="jscc-v1", help="name of the weights (default: %(default)s)")
+    add("--name", default="jscc-v2", help="name of the weights (default: %(default)s)")
     add("--weights", metavar="DIR", help="folder of the weights (default: those shipped)")
     add(
         "--pictures",

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from host.datasets import CROP, SMALL_SIDE
-from models.jscc import STRIDE
+from models.transform import STRIDE
 from semcom_blocks.errors import ConfigError
 
 log = logging.getLogger(__name__)

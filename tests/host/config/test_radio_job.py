@@ -9,7 +9,7 @@ import pytest
 
 from host import config
 from host.config import RadioConfig, load_run, radio_job
-from models.symbols import RATES
+from models.rates import RATES
 from semcom_blocks.channel.config import CHANNEL_MODELS, ChannelConfig
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.phy import equalizer, estimators

@@ -75,12 +75,12 @@ def uninterrupted(data, tmp_path_factory):
 
 
 def test_it_leaves_a_codec_with_its_card(uninterrupted):
-    card = json.loads((uninterrupted / "jscc-v1.json").read_text(encoding="utf-8"))
+    card = json.loads((uninterrupted / "jscc-v2.json").read_text(encoding="utf-8"))
     assert card["training"]["steps_done"] == 6
     assert card["training"]["seed"] == 3
     assert card["curve"][-1]["step"] == 6
     assert card["data"][0]["pictures"] + card["data"][0]["skipped"] == 10  # 1 val, 1 test
-    assert card["sha256"] in (uninterrupted / "jscc-v1.card.md").read_text(encoding="utf-8")
+    assert card["sha256"] in (uninterrupted / "jscc-v2.card.md").read_text(encoding="utf-8")
     codec = ImageCodec.load(directory=uninterrupted)
     symbols, descriptor = codec.encode(np.zeros((9, 9, 3), np.uint8), "1/6", 5.0)
     noise_var = np.full(symbols.size, 0.3, np.float32)
@@ -94,13 +94,13 @@ def test_killed_and_resumed_equals_uninterrupted(data, uninterrupted, tmp_path):
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.safetensors"]
     assert jscc.run(options(data, tmp_path, "--resume")) == 0
-    for name in ("jscc-v1.safetensors",):
+    for name in ("jscc-v2.safetensors",):
         assert (tmp_path / name).read_bytes() == (uninterrupted / name).read_bytes()
 
 
 def test_another_seed_gives_other_weights(data, uninterrupted, tmp_path):
     jscc.run(options(data, tmp_path, "--seed", "4"))
-    name = "jscc-v1.safetensors"
+    name = "jscc-v2.safetensors"
     assert (tmp_path / name).read_bytes() != (uninterrupted / name).read_bytes()
 
 
@@ -145,9 +145,9 @@ def test_pictures_that_no_batch_can_hold(tmp_path):
 
 def test_a_constellation_is_trained_in_and_sent(data, tmp_path):
     assert jscc.run(options(data, tmp_path, "--constellation", "64", "--steps", "2")) == 0
-    card = json.loads((tmp_path / "jscc-v1.json").read_text(encoding="utf-8"))
+    card = json.loads((tmp_path / "jscc-v2.json").read_text(encoding="utf-8"))
     assert card["config"]["bits_per_symbol"] == 6
-    codec = ImageCodec.load("jscc-v1", directory=tmp_path)
+    codec = ImageCodec.load("jscc-v2", directory=tmp_path)
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     symbols, descriptor = codec.encode(picture, "1/6", 10.0)
     assert len(np.unique(symbols.real.round(4))) <= 8
