@@ -230,7 +230,19 @@ def add_link(parser: argparse.ArgumentParser) -> None:
 
 
 def add_level(parser: argparse.ArgumentParser) -> None:
-    """How strong the transmitter is."""
+    """How the transmitter orders its symbols, mixes them and limits its peaks."""
+    add_field(
+        parser,
+        "--interleaver",
+        "link.interleaver",
+        "order in which a stream is cut into frames",
+    )
+    add_field(
+        parser,
+        "--precoding",
+        "link.precoding",
+        "mix the analog symbols of a frame, or the carriers of an OFDM symbol (SC-FDMA)",
+    )
     add_field(
         parser,
         "--papr-limit-db",

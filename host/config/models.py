@@ -98,6 +98,10 @@ class LinkConfig(Frozen):
     repeats: int = Field(3, ge=1, le=20)
     # Analog symbols of a frame: longer frames cost less, shorter ones lose less.
     analog_per_frame: int = Field(DEFAULT_ANALOG_PER_FRAME, ge=1, le=32768)
+    # Of each analog stream before it is cut into frames.
+    interleaver: Literal["golden", "none", "random"] = "golden"
+    # Of the analog symbols of a frame; "dft": of the data carriers of each OFDM symbol.
+    precoding: Literal["none", "frame", "dft"] = "frame"
     # Silence after which the receiver closes a job whose end it missed.
     idle_timeout_s: float = Field(3.0, ge=0.1, le=60)
     arq: ArqConfig = ArqConfig()

@@ -15,6 +15,7 @@ from semcom_blocks.phy.frames_ahead import FramesAhead
 from semcom_blocks.phy.grid import FrameLayout, build_grid, frame_layout, require_room
 from semcom_blocks.phy.header import FrameHeader
 from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.phy.precoding import DEFAULT_PRECODING
 
 #: How often it is looked whether the modulator still gets on.
 TICK_S = 0.05
@@ -39,6 +40,7 @@ class PilotInserter(PduBlock):
         numerology: Numerology | None = None,
         analog_per_frame: int = DEFAULT_ANALOG_PER_FRAME,
         bits_per_symbol: int = 2,
+        precoding: str = DEFAULT_PRECODING,
     ) -> None:
         super().__init__(
             "Pilot Inserter",
@@ -48,7 +50,7 @@ class PilotInserter(PduBlock):
             self._on_tick,
         )
         self._numerology = numerology or Numerology()
-        self._framer = Framer(analog_per_frame, bits_per_symbol, self._numerology)
+        self._framer = Framer(analog_per_frame, bits_per_symbol, self._numerology, precoding)
         self._ahead = FramesAhead(self._numerology.sample_rate_hz)
         self._ending: list[int] = []
         self._in_burst = False

@@ -8,7 +8,6 @@ import scipy.fft
 
 from semcom_blocks.link.assembler import JobReceived
 from semcom_blocks.phy.header import FrameHeader
-from semcom_blocks.phy.interleave import gather
 from semcom_blocks.phy.numerology import Numerology
 from semcom_blocks.wire import MAX_ARRAYS, Message
 
@@ -57,8 +56,9 @@ def received_message(
     arrays = dict(list(display.items())[: max(room, 0)])
     streams = []
     for stream in job.streams:
-        arrays[f"stream_{stream.stream_id}"] = gather(stream.symbols)
-        arrays[f"noise_var_{stream.stream_id}"] = gather(stream.noise_var)
+        symbols, noise_var = stream.in_order()
+        arrays[f"stream_{stream.stream_id}"] = symbols
+        arrays[f"noise_var_{stream.stream_id}"] = noise_var
         streams.append(
             {
                 "stream_id": stream.stream_id,

@@ -8,7 +8,7 @@ import numpy as np
 import zmq
 
 from semcom_blocks import transport
-from semcom_blocks.errors import ConfigError, WireError
+from semcom_blocks.errors import ConfigError, WireError, require_choice
 from semcom_blocks.gr.base import PduBlock, versions
 from semcom_blocks.gr.socket_thread import SocketThread
 from semcom_blocks.link.message import SemanticMessage
@@ -36,6 +36,7 @@ class SemanticSource(PduBlock):
         endpoint: str = "tcp://127.0.0.1:5560",
         allow_remote: bool = False,
         numerology: Numerology | None = None,
+        interleaver: str = interleave.DEFAULT_INTERLEAVER,
     ) -> None:
         super().__init__("Semantic Source", {"status": self._on_status}, ("message", "analog"))
         socket = transport.open_socket(
@@ -43,6 +44,7 @@ class SemanticSource(PduBlock):
         )
         self._socket = transport.MessageSocket(socket)
         self._numerology = numerology or Numerology()
+        self._interleaver = require_choice("interleaver", interleaver, interleave.INTERLEAVERS)
         self._replies: queue.SimpleQueue[tuple[bytes, Message]] = queue.SimpleQueue()
         self._jobs: dict[int, tuple[bytes, Transmission]] = {}
         self._radio: dict[str, int] = {}
@@ -76,7 +78,9 @@ class SemanticSource(PduBlock):
             self._replies.put((peer, Message("error", echo | reason, {})))
 
     def _transmit(self, peer: bytes, request: Message, echo: dict[str, Any]) -> None:
-        transmission = Transmission.from_request(request.meta, request.arrays, self._numerology)
+        transmission = Transmission.from_request(
+            request.meta, request.arrays, self._numerology, self._interleaver
+        )
         job_id = transmission.job_id
         if job_id in self._jobs:
             raise ConfigError(f"job_id is {job_id}, which is on its way, permitted: another one")
@@ -87,9 +91,11 @@ class SemanticSource(PduBlock):
         self._replies.put((peer, Message("accepted", echo, {})))
         if transmission.bands is not None:
             self.publish("analog", {"job_id": job_id, "bands": transmission.bands.to_bytes()})
-        for stream_id, symbols in transmission.streams.items():
+        for stream_id, descriptor in transmission.descriptors:
             meta = {"job_id": job_id, "stream_id": stream_id}
-            self.publish("analog", meta, interleave.spread(symbols))
+            method = interleave.interleaver_of(descriptor)
+            symbols = interleave.spread(transmission.streams[stream_id], method)
+            self.publish("analog", meta, symbols)
         transmission.streams.clear()
         self.publish("message", {"job_id": job_id}, body)
 

@@ -28,6 +28,7 @@ import numpy as np
 
 from semcom_blocks.errors import ConfigError
 from semcom_blocks.link.message import MAX_STREAMS
+from semcom_blocks.phy.interleave import gather, interleaver_of
 
 #: Jobs that may be open at once; the oldest is closed to make room.
 MAX_OPEN_JOBS = 8
@@ -51,6 +52,17 @@ class ReceivedStream:
     symbols: np.ndarray
     noise_var: np.ndarray
     received: int
+
+    def in_order(self) -> tuple[np.ndarray, np.ndarray]:
+        """Symbols and noise variances as they were before they were interleaved.
+
+        In an order that a newer sender names and nobody here knows, all are erasures.
+        """
+        try:
+            method = interleaver_of(self.descriptor)
+        except ConfigError:
+            return np.zeros_like(self.symbols), np.full_like(self.noise_var, np.inf)
+        return gather(self.symbols, method), gather(self.noise_var, method)
 
 
 @dataclass(frozen=True)

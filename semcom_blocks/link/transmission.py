@@ -17,6 +17,7 @@ from semcom_blocks.link.message import MAX_STREAMS
 from semcom_blocks.link.packets import MAX_PACKET_BYTES
 from semcom_blocks.phy.bands import BandTable
 from semcom_blocks.phy.grid import require_room
+from semcom_blocks.phy.interleave import DEFAULT_INTERLEAVER, interleaver_of, naming
 from semcom_blocks.phy.numerology import Numerology
 
 #: Largest symbol, where the average has unit power: 60 dB above it is a mistake, not a peak.
@@ -94,12 +95,14 @@ class Transmission:
         meta: Mapping[str, Any],
         arrays: Mapping[str, np.ndarray],
         numerology: Numerology | None = None,
+        interleaver: str = DEFAULT_INTERLEAVER,
     ) -> "Transmission":
         """Check a ``transmit`` request; raises :class:`ConfigError` naming what is wrong.
 
         A descriptor gets the length of its stream as ``n``, by which the receiver knows
-        what is missing at the end; one that claims another length is refused.  ``bands``, if the
-        request has them, must fit into the data carriers of ``numerology`` and name every stream.
+        what is missing at the end; one that claims another length is refused.  It also names the
+        stream's ``interleaver``, unless the request chose one.  ``bands``, if the request has
+        them, must fit into the data carriers of ``numerology`` and name every stream.
         """
         job_id = _number("job_id", meta.get("job_id"), 0xFFFF)
         prompt = meta.get("prompt")
@@ -125,7 +128,9 @@ class Transmission:
             if descriptor.get("n", length) != length:
                 claim = f"n of descriptor {stream_id} is {descriptor['n']!r}"
                 raise ConfigError(f"{claim}, permitted: {length}, the symbols of its stream")
-            descriptors.append((stream_id, {**descriptor, "n": length}))
+            interleaver_of(descriptor)
+            told = naming(interleaver) | dict(descriptor) | {"n": length}
+            descriptors.append((stream_id, told))
         if sum(map(len, streams.values())) > MAX_JOB_SYMBOLS:
             raise ConfigError(f"streams exceed {MAX_JOB_SYMBOLS} symbols in all")
         bands = _bands(meta.get("bands"), streams, numerology or Numerology())

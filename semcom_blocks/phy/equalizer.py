@@ -17,6 +17,7 @@ import numpy as np
 from semcom_blocks.errors import require_choice
 from semcom_blocks.phy.bands import ANALOG
 from semcom_blocks.phy.grid import FrameLayout
+from semcom_blocks.phy.precoding import mean_error, undo
 
 #: Names that :func:`equalize` takes.
 METHODS = ("zf", "mmse")
@@ -55,7 +56,7 @@ def equalize_frame(
     layout: FrameLayout,
     method: str = "mmse",
 ) -> Equalized:
-    """Equalise the grid of a frame, complex64 (n_symbols, n_used), amplitudes of bands undone.
+    """Equalise the grid of a frame, complex64 (n_symbols, n_used); bands and ``dft`` undone.
 
     On the carriers of band b the channel is a_b H, and the mean gain is 1 within the band.  QAM
     is not attenuated: a faded carrier's points would leave their decision regions, while the
@@ -64,7 +65,8 @@ def equalize_frame(
     """
     bands, geometry = layout.header.bands, layout.bands
     if bands is None or geometry is None:
-        return equalize(grid, response, noise_var, method)
+        equalized = equalize(grid, response, noise_var, method)
+        return _single_carrier(equalized, layout) if layout.has_single_carrier else equalized
     weight, gain, error = _weights(response, noise_var, method)
     cells = grid * weight
     amplitudes = bands.amplitudes(layout.numerology)
@@ -75,6 +77,16 @@ def equalize_frame(
         )
     cells[geometry.rows] = grid[geometry.rows] * weight
     return Equalized(cells, gain, error)
+
+
+def _single_carrier(equalized: Equalized, layout: FrameLayout) -> Equalized:
+    """What the data carriers of each symbol were the transform of; all have one error variance."""
+    cells, index = equalized.cells, layout.numerology.data_index
+    mean, error = mean_error(equalized.gain[index], equalized.noise_var[index])
+    cells[layout.data_cells] = undo(cells[layout.data_cells] / mean)
+    gain, noise_var = equalized.gain.copy(), equalized.noise_var.copy()
+    gain[index], noise_var[index] = 1, error
+    return Equalized(cells, gain, noise_var)
 
 
 def _weights(

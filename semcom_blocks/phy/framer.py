@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semcom_blocks.errors import require_range
+from semcom_blocks.errors import require_choice, require_range
 from semcom_blocks.phy.band_queue import BandQueue
 from semcom_blocks.phy.bands import BandTable
 from semcom_blocks.phy.grid import most_rows
 from semcom_blocks.phy.header import FrameHeader
 from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.phy.precoding import DEFAULT_PRECODING, PRECODINGS
 
 #: Analog symbols of a frame unless asked otherwise: about 14 ms on the air at 1 MS/s.
 DEFAULT_ANALOG_PER_FRAME = 8192
@@ -44,6 +45,8 @@ class Framer:
 
     A job may have bands: then its streams are cut only as its frames are built, so that a packet
     that comes late still shares one, and frames of its own begin with its first packet.
+
+    ``precoding`` is that of frames with analog symbols and without bands.
     """
 
     def __init__(
@@ -51,11 +54,13 @@ class Framer:
         analog_per_frame: int = DEFAULT_ANALOG_PER_FRAME,
         bits_per_symbol: int = 2,
         numerology: Numerology | None = None,
+        precoding: str = DEFAULT_PRECODING,
     ) -> None:
         self.analog_per_frame = int(
             require_range("analog_per_frame", analog_per_frame, 1, MAX_ANALOG_PER_FRAME)
         )
         self.bits_per_symbol = bits_per_symbol
+        self.precoding = require_choice("precoding", precoding, PRECODINGS)
         self._numerology = numerology or Numerology()
         self._seq = 0
         self._packets: deque[tuple[int, bytes]] = deque()
@@ -186,6 +191,8 @@ class Framer:
             stream_id=stream_id,
             analog_symbols=len(chunk),
             analog_offset=offset,
+            # Packets alone look as ever: dft is asked for by who wants their peaks low.
+            precoding=self.precoding if len(chunk) or self.precoding == "dft" else "none",
         )
         return Frame(header, packet, chunk)
 

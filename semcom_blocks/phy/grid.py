@@ -9,6 +9,9 @@ prompt packet), the analog symbols and a pad of known values.  With bands they
 hold the coded band table first, on all data carriers, and then every band on
 carriers of its own, interleaved within itself: the packet in the first, a chunk
 of its stream in each of the others, padded to the length of the longest.
+
+Without bands, analog symbols or all data cells may be precoded
+(:mod:`semcom_blocks.phy.precoding`).
 """
 
 from dataclasses import dataclass
@@ -37,6 +40,7 @@ from semcom_blocks.phy.interleave import whitening
 from semcom_blocks.phy.known_layout import KnownLayout
 from semcom_blocks.phy.numerology import MAX_FRAME_SAMPLES, Numerology
 from semcom_blocks.phy.preamble import preamble_len
+from semcom_blocks.phy.precoding import precode
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,16 @@ class FrameLayout(KnownLayout):
         """Symbols that each band carries."""
         return (self.n_digital, *(symbols for _, symbols in self.header.band_chunks))
 
+    @property
+    def has_single_carrier(self) -> bool:
+        """Whether the data cells of each symbol are precoded together."""
+        return self.header.precoding == "dft" and self.n_cells > 0
+
+    @property
+    def data_cells(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows int64 (m, 1) and carriers int64 (n,) of all data cells of the payload."""
+        return self.geometry.data_rows[:, None], self.numerology.data_index
+
     @cached_property
     def used(self) -> UsedCells:
         """The cells of the payload without pad: digital symbols, then those of each chunk."""
@@ -128,9 +142,12 @@ def build_grid(layout: FrameLayout, digital: bytes, analog: np.ndarray) -> np.nd
         return grid
     cells = np.ones(layout.n_cells, np.complex64)
     cells[: layout.n_digital] = _packet(layout, digital)
-    cells[layout.n_digital : layout.n_digital + len(analog)] = analog
+    spread = header.precoding == "frame" and len(analog)
+    cells[layout.n_digital : layout.n_digital + len(analog)] = precode(analog) if spread else analog
     cells *= whitening(layout.n_cells)
     grid.reshape(-1)[layout.geometry.payload_cells] = cells
+    if layout.has_single_carrier:
+        grid[layout.data_cells] = precode(grid[layout.data_cells])
     return grid
 
 

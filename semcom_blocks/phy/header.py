@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The frame header: what a receiver must know before it can read a frame.
 
-    | ver·16+flags u8 | job u16 | seq u16 | digital bytes u16 | bits/symbol u8 |
+    | ver·16+flags u8 | job u16 | seq u16 | digital bytes u16 | precoding·16+bits/symbol u8 |
     | stream u8 | analog symbols u16 | analog offset u24 | CRC-16 |     big endian
 
 Coded by the (32, 6) first-order Reed–Muller code and sent as BPSK, it holds at
@@ -22,11 +22,12 @@ from math import ceil
 import numpy as np
 
 from semcom_blocks.crc import crc16_ccitt
-from semcom_blocks.errors import ConfigError, LinkError, require_range
+from semcom_blocks.errors import ConfigError, LinkError, require_choice, require_range
 from semcom_blocks.phy import header_code, interleave, qam
 from semcom_blocks.phy.bands import MAX_BANDS, BandTable, table_size
 from semcom_blocks.phy.coding import bits_to_bytes, bytes_to_bits
 from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.phy.precoding import PRECODINGS
 
 #: Version of the waveform; a receiver refuses others.
 WAVEFORM_VERSION = 1
@@ -62,7 +63,8 @@ class FrameHeader:
 
     A frame of one interleaved payload has at most one stream (``stream_id``, …).  With ``bands``
     these three stay 0, ``band_chunks`` holds (offset, symbols) for each stream of the table, and
-    the packet has the modulation of the prompt's band.
+    the packet has the modulation of the prompt's band.  ``precoding`` of the data cells: one of
+    :data:`semcom_blocks.phy.precoding.PRECODINGS`, none with bands.
     """
 
     job_id: int
@@ -76,6 +78,7 @@ class FrameHeader:
     ack: bool = False
     bands: BandTable | None = None
     band_chunks: tuple[tuple[int, int], ...] = ()
+    precoding: str = "none"
 
     def __post_init__(self) -> None:
         require_range("job_id", self.job_id, 0, 0xFFFF)
@@ -83,6 +86,7 @@ class FrameHeader:
         require_range("digital_bytes", self.digital_bytes, 0, MAX_DIGITAL_BYTES)
         if self.bits_per_symbol not in qam.BITS_PER_SYMBOL:
             require_range("bits_per_symbol", self.bits_per_symbol, 1, 0)
+        require_choice("precoding", self.precoding, PRECODINGS)
         require_range("stream_id", self.stream_id, 0, 0xFF)
         require_range("analog_symbols", self.analog_symbols, 0, 0xFFFF)
         require_range("analog_offset", self.analog_offset, 0, 0xFFFFFF)
@@ -95,6 +99,7 @@ class FrameHeader:
         if len(self.band_chunks) != len(bands.stream_ids):
             found = f"{len(self.band_chunks)} chunks for {len(bands.stream_ids)} streams of bands"
             raise ConfigError(f"{found}, permitted: one each")
+        require_choice("precoding of a frame with bands", self.precoding, PRECODINGS[:1])
         if self.stream_id or self.analog_symbols or self.analog_offset or self.end or self.ack:
             raise ConfigError("header has bands and a stream of its own, permitted: one of both")
         if self.bits_per_symbol != bands.bands[0].bits_per_symbol:
@@ -130,7 +135,7 @@ class FrameHeader:
             self.job_id,
             self.seq,
             self.digital_bytes,
-            self.bits_per_symbol,
+            PRECODINGS.index(self.precoding) << 4 | self.bits_per_symbol,
             stream_id,
             symbols,
             offset >> 16,
@@ -158,11 +163,13 @@ class FrameHeader:
         if len(data) != expected:
             raise LinkError(f"header has {len(data)} bytes, permitted: {expected}")
         body = data[: _FIELDS.size]
-        first, job, seq, digital, bits, stream, analog, high, low = _FIELDS.unpack(body)
+        first, job, seq, digital, mapping, stream, analog, high, low = _FIELDS.unpack(body)
+        precoding, bits = divmod(mapping, 16)
         offset, table = high << 16 | low, data[HEADER_BYTES:]
         bands: BandTable | None = None
         chunks: tuple[tuple[int, int], ...] = ()
         try:
+            require_range("precoding of a header", precoding, 0, len(PRECODINGS) - 1)
             if first & FLAG_BANDS:
                 bands, chunks = _parsed(table, stream)
                 if stream:
@@ -174,6 +181,7 @@ class FrameHeader:
                 ack=bool(first & FLAG_ACK),
                 bands=bands,
                 band_chunks=chunks,
+                precoding=PRECODINGS[precoding],
             )
         except ValueError as error:
             raise LinkError(str(error)) from None

@@ -8,6 +8,7 @@ import numpy as np
 from semcom_blocks.phy import coding, qam
 from semcom_blocks.phy.equalizer import Equalized
 from semcom_blocks.phy.grid import FrameLayout
+from semcom_blocks.phy.precoding import mean_error, undo
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Payload:
 
 
 def extract(equalized: Equalized, layout: FrameLayout) -> Payload:
-    """De-interleave, demap and decode the payload cells of a frame."""
+    """De-interleave, demap and decode the payload cells of a frame, ``frame`` precoding undone."""
     header, used, n_digital = layout.header, layout.used, layout.n_digital
     symbols = equalized.cells.reshape(-1).take(used.cells)
     symbols *= used.unwhitening
@@ -43,4 +44,8 @@ def extract(equalized: Equalized, layout: FrameLayout) -> Payload:
         llr = qam.demodulate(points, noise, header.bits_per_symbol)
         coded = coding.coded_length(8 * header.digital_bytes)
         digital = coding.bits_to_bytes(coding.decode(llr[:coded]))
-    return Payload(digital, symbols[n_digital:], noise_var[n_digital:], points)
+    analog, error = symbols[n_digital:], noise_var[n_digital:]
+    if header.precoding == "frame" and len(analog):
+        mean, error[:] = mean_error(equalized.gain.take(used.carriers[n_digital:]), error)
+        analog = undo(analog / mean)
+    return Payload(digital, analog, error, points)

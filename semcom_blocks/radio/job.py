@@ -13,8 +13,10 @@ from semcom_blocks.errors import ConfigError, require_choice, require_range
 from semcom_blocks.link.arq import TIMERS, ArqConfig
 from semcom_blocks.phy import equalizer, estimators
 from semcom_blocks.phy.framer import DEFAULT_ANALOG_PER_FRAME, MAX_ANALOG_PER_FRAME
+from semcom_blocks.phy.interleave import DEFAULT_INTERLEAVER, INTERLEAVERS
 from semcom_blocks.phy.modulator import TransmitLevel
 from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.phy.precoding import DEFAULT_PRECODING, PRECODINGS
 from semcom_blocks.recording.writer import DEFAULT_LIMIT_BYTES, MAX_LIMIT_BYTES, MIN_LIMIT_BYTES
 from semcom_blocks.remote_estimator import DEADLINE_S, DEFAULT_ENDPOINT, check_deadline
 
@@ -80,6 +82,8 @@ class Link:
     the return frequency, ``none`` not at all.
     ``repeats``: copies of each packet without feedback.  ``idle_timeout_s``: silence, 0.1 s to
     an hour, after which the receiver closes a job.  ``session`` fixes the ARQ's random tag.
+    ``interleaver`` of the analog streams and ``precoding`` of their frames, as a sender makes
+    them: a receiver finds both in what it receives.
     """
 
     feedback: str = "zmq"
@@ -88,11 +92,15 @@ class Link:
     analog_per_frame: int = DEFAULT_ANALOG_PER_FRAME
     idle_timeout_s: float = 3.0
     session: int | None = None
+    interleaver: str = DEFAULT_INTERLEAVER
+    precoding: str = DEFAULT_PRECODING
 
     def __post_init__(self) -> None:
         require_choice("feedback", self.feedback, FEEDBACKS)
         require_range("analog_per_frame", self.analog_per_frame, 1, MAX_ANALOG_PER_FRAME)
         require_range("idle_timeout_s", self.idle_timeout_s, 0.1, 3600.0)
+        require_choice("interleaver", self.interleaver, INTERLEAVERS)
+        require_choice("precoding", self.precoding, PRECODINGS)
         if self.session is not None:
             require_range("session", self.session, 0, 2**32 - 1)
         self.arq_config()

@@ -63,6 +63,7 @@ def build(
     *,
     seq: int = 0,
     level: TransmitLevel | None = None,
+    precoding: str = "none",
 ) -> Sent:
     """A frame with these analog symbols, complex64 (n,), and this QPSK-coded packet."""
     header = FrameHeader(
@@ -71,6 +72,7 @@ def build(
         digital_bytes=len(digital),
         stream_id=1 if len(analog) else 0,
         analog_symbols=len(analog),
+        precoding=precoding,
     )
     layout = FrameLayout(numerology, header)
     grid = build_grid(layout, digital, analog)

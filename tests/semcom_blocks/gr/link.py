@@ -31,6 +31,7 @@ class Settings:
     estimator: str = "lmmse"
     equalizer: str = "mmse"
     analog_per_frame: int = 1000
+    precoding: str = "frame"
     session: int = 7
 
 
@@ -47,7 +48,9 @@ class BlockLink(Bench):
         super().__init__()
         settings = settings or Settings()
         self.arq = PromptArqSender(config=settings.arq, session=settings.session)
-        self.pilots = PilotInserter(analog_per_frame=settings.analog_per_frame)
+        self.pilots = PilotInserter(
+            analog_per_frame=settings.analog_per_frame, precoding=settings.precoding
+        )
         self.modulator = OfdmModulator()
         self.channel = SoftwareChannelBlock(settings.channel)
         self.guard = FiniteGuard()

@@ -13,6 +13,8 @@ from semcom_blocks.gr.sample_socket import SampleSink, SampleSource
 from semcom_blocks.gr.semantic_sink import SemanticSink
 from semcom_blocks.gr.semantic_source import MAX_JOBS, SemanticSource
 from semcom_blocks.link.message import SemanticMessage
+from semcom_blocks.phy.header import FrameHeader
+from semcom_blocks.phy.interleave import INTERLEAVERS, gather, interleaver_of
 from semcom_blocks.wire import Message
 from tests.semcom_blocks.gr.bench import (
     PATIENCE_S,
@@ -213,6 +215,20 @@ class TestSemanticSource:
         assert done.kind == "tx_done"
         assert (done.meta["delivered"], done.meta["error"]) == (True, None)
 
+    @pytest.mark.parametrize("interleaver", INTERLEAVERS)
+    def test_streams_go_out_in_the_order_that_the_message_names(self, peer, interleaver):
+        endpoint, bench = free_endpoint(), Bench()
+        bench.block = SemanticSource(endpoint, interleaver=interleaver)
+        analog = bench.collect(bench.block, "analog").pdus
+        messages = bench.collect(bench.block, "message").pdus
+        bench.host = peer(zmq.DEALER, endpoint)
+        with bench:
+            assert self.ask(bench, transmit(7)).kind == "accepted"
+            until(lambda: messages and analog)
+        ((_, descriptor),) = SemanticMessage.from_bytes(messages[0][1].tobytes()).streams
+        assert interleaver_of(descriptor) == interleaver
+        assert np.array_equal(gather(analog[0][1], interleaver), np.arange(50))
+
     def test_a_number_in_use_is_refused_until_its_job_is_done(self, source):
         assert self.ask(source, transmit(7)).kind == "accepted"
         refused = self.ask(source, transmit(7))
@@ -296,6 +312,27 @@ class TestSemanticSink:
         assert received.meta["delivered"] is False
         (stream,) = received.meta["streams"]
         assert stream["received"] == sum(len(vector) for _, vector in payload)
+
+    @pytest.mark.parametrize("number", [0, 1, 2, 3])
+    def test_symbols_come_back_in_the_order_that_the_message_names(self, sink, passed, number):
+        """In one that nobody knows here they are lost, and the prompt is not."""
+        self.feed(sink, passed, message=False)
+        heard = np.zeros(len(passed["symbols"]), np.complex64)
+        for meta, vector in passed["equalizer.frames"]:
+            at = FrameHeader.from_bytes(meta["header"].tobytes()).analog_offset
+            heard[at : at + len(vector)] = vector  # nothing in frames that close the job
+        told = ((1, {"n": len(heard), "i": number}),)
+        for meta, _ in passed["arq_receiver.message"]:
+            send(sink.block, "message", meta, SemanticMessage("hello", told).to_bytes())
+        received = self.told(sink, "received")
+        assert received.meta["prompt"] == "hello"
+        symbols, noise_var = (received.arrays[f"{name}_1"] for name in ("stream", "noise_var"))
+        if number < len(INTERLEAVERS):
+            assert np.array_equal(symbols, gather(heard, INTERLEAVERS[number]))
+            assert np.all(np.isfinite(noise_var))
+        else:
+            assert not symbols.any()
+            assert np.all(np.isinf(noise_var))
 
     def test_spoiled_frames_and_messages_are_counted_and_the_job_comes_out(self, sink, passed):
         meta, vector = passed["equalizer.frames"][0]

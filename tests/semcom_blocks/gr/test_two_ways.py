@@ -34,6 +34,12 @@ WAYS = {
         BLIND,
         estimator="ls",
         equalizer="zf",
+        precoding="none",
+    ),
+    "single carrier": Settings(
+        ChannelConfig("multipath", snr_db=20.0, delay_spread_s=5e-7, seed=8),
+        BLIND,
+        precoding="dft",
     ),
     "bands": Settings(ChannelConfig(snr_db=14.0, cfo_hz=2000.0, sro_ppm=15.0, seed=6), BLIND),
     "bands in multipath": Settings(
@@ -63,7 +69,7 @@ def job(lengths):
 
 def plain_frames(settings, body, streams, bands):
     """All frames of the job in the order in which they are sent."""
-    framer = Framer(settings.analog_per_frame)
+    framer = Framer(settings.analog_per_frame, precoding=settings.precoding)
     if bands is not None:
         framer.open_bands(JOB_ID, bands)
     for stream_id, symbols in streams.items():

@@ -43,6 +43,18 @@ def test_the_descriptor_gets_the_length_of_its_stream():
     assert job.descriptors == ((2, {"c": "y", "n": 3}),)
 
 
+def test_the_descriptor_gets_the_order_of_its_stream_unless_it_has_one():
+    """The golden section needs no word: so it was before there was a choice."""
+    plain, own = META | stream(descriptor={}), META | stream(descriptor={"i": 1})
+    job = Transmission.from_request(plain, ARRAYS, interleaver="random")
+    assert job.descriptors == ((2, {"i": 2, "n": 3}),)
+    assert Transmission.from_request(plain, ARRAYS).descriptors == ((2, {"n": 3}),)
+    job = Transmission.from_request(own, ARRAYS, interleaver="random")
+    assert job.descriptors == ((2, {"i": 1, "n": 3}),)
+    with pytest.raises(ConfigError, match="interleaver i of a descriptor is 9, permitted: 0 to 2"):
+        Transmission.from_request(META | stream(descriptor={"i": 9}), ARRAYS)
+
+
 @pytest.mark.parametrize("value", [-1, 65_536, 1.0, "1", None, True, [1], float("nan"), 2**80])
 def test_job_numbers_out_of_range(value):
     with pytest.raises(ConfigError, match=r"job_id is .*permitted: 0 to 65535"):

@@ -20,6 +20,7 @@ from semcom_blocks.phy.header import (
     header_symbols,
 )
 from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.phy.precoding import PRECODINGS
 from semcom_blocks.phy.qam import BITS_PER_SYMBOL
 
 headers = st.builds(
@@ -32,6 +33,7 @@ headers = st.builds(
     analog_symbols=st.integers(0, 0xFFFF),
     analog_offset=st.integers(0, 0xFFFFFF),
     end=st.booleans(),
+    precoding=st.sampled_from(PRECODINGS),
 )
 EXAMPLE = FrameHeader(0x1234, 513, 200, 4, 3, 4096, 0x012345, True)
 
@@ -90,7 +92,13 @@ def test_all_zeros_are_no_header():
 
 @pytest.mark.parametrize(
     ("at", "value", "what"),
-    [(0, 0x21, "version"), (0, 0x01, "version"), (7, 3, "bits_per_symbol"), (5, 0xFF, "digital")],
+    [
+        (0, 0x21, "version"),
+        (0, 0x01, "version"),
+        (7, 3, "bits_per_symbol"),
+        (5, 0xFF, "digital"),
+        (7, 0x34, "precoding of a header is 3, permitted: 0 to 2"),
+    ],
 )
 def test_valid_crc_over_impossible_fields_is_refused(at, value, what):
     body = bytearray(EXAMPLE.to_bytes()[:-2])

@@ -58,6 +58,18 @@ BAD = {
     "give up nan": ({"link": {"arq": {"give_up_s": float("nan")}}}, "give_up_s is nan"),
     "frame size": ({"link": {"analog_per_frame": 0}}, "analog_per_frame is 0"),
     "frame huge": ({"link": {"analog_per_frame": 10**9}}, "analog_per_frame is 1000000000"),
+    "interleaver": (
+        {"link": {"interleaver": "helical"}},
+        "interleaver is 'helical', permitted: golden, none, random",
+    ),
+    "precoding": (
+        {"link": {"precoding": 1}},
+        "link.precoding is 1, permitted: str",
+    ),
+    "precoding name": (
+        {"link": {"precoding": "ofdm"}},
+        "precoding is 'ofdm', permitted: none, frame, dft",
+    ),
     "idle text": ({"link": {"idle_timeout_s": "3"}}, "idle_timeout_s is '3'"),
     "idle nan": ({"link": {"idle_timeout_s": float("nan")}}, "idle_timeout_s is nan"),
     "session": ({"link": {"session": 2**32}}, "session is 4294967296"),
