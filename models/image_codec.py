@@ -25,7 +25,7 @@ from models.jscc import Jscc, JsccConfig
 from models.rates import RATE_PLANES, RATES
 from models.symbols import Reception, receive, transmit
 from models.transform import STRIDE, pixels
-from models.weights_io import WEIGHTS_DIR, load_into, read_card
+from models.weights_io import WEIGHTS_DIR, base_state, load_into, read_card
 from semcom_blocks.errors import ConfigError, ModelError, require_choice, require_range
 
 DEFAULT_MODEL = "jscc-v2"
@@ -87,7 +87,8 @@ class ImageCodec:
             model = Jscc(JsccConfig(**card["config"]))
         except (TypeError, ConfigError) as error:
             raise ModelError(f"{directory / name}.json: config is not usable ({error})") from None
-        load_into(model, directory / f"{name}.safetensors", card["sha256"])
+        path = directory / f"{name}.safetensors"
+        load_into(model, path, card["sha256"], base_state(card, directory))
         try:
             return cls(model, name, device, bfloat16)
         except (RuntimeError, AssertionError) as error:  # torch built without it, or none there

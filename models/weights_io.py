@@ -2,6 +2,7 @@
 """Checked loading and atomic saving of weights: safetensors only, nothing is ever unpickled.
 
 Weights ``NAME.safetensors`` come with a card ``NAME.json`` (sizes, training, SHA-256) beside them.
+A card with a ``base`` (name, SHA-256) is of weights that hold only what differs from the base's.
 Every failure is a :class:`semcom_blocks.errors.ModelError` that names the file.
 """
 
@@ -95,9 +96,27 @@ def load_state(path: Path, sha256: str) -> dict[str, Tensor]:
     return {key: value.float() for key, value in tensors.items()}
 
 
-def load_into(module: nn.Module, path: Path, sha256: str) -> None:
-    """Fill ``module`` from ``path``: every tensor present, none left over, every shape equal."""
-    state = load_state(path, sha256)
+def base_state(card: dict, directory: Path = WEIGHTS_DIR) -> dict[str, Tensor]:
+    """The tensors of the weights that ``card`` builds on; none where it names no base."""
+    base = card.get("base")
+    if base is None:
+        return {}
+    named = isinstance(base, dict) and {k: base.get(k) for k in ("name", "sha256")}
+    if not named or not all(isinstance(value, str) for value in named.values()):
+        raise ModelError(f"base is {base!r}, permitted: an object with name and sha256")
+    if not NAME_PATTERN.fullmatch(named["name"]):
+        raise ModelError(f"base is {named['name']!r}, permitted: {NAME_PATTERN.pattern}")
+    return load_state(directory / f"{named['name']}.safetensors", named["sha256"])
+
+
+def load_into(
+    module: nn.Module, path: Path, sha256: str, base: dict[str, Tensor] | None = None
+) -> None:
+    """Fill ``module`` from ``path``: every tensor present, none left over, every shape equal.
+
+    ``base``: tensors for what the file does not hold (:func:`base_state`).
+    """
+    state = (base or {}) | load_state(path, sha256)
     own = module.state_dict()
     if odd := sorted(set(own) ^ set(state)):
         raise ModelError(f"{path}: {len(odd)} tensors missing or foreign, first {odd[0]!r}")

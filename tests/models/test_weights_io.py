@@ -165,3 +165,42 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         write_atomic(path, "not bytes")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def built_on(folder, changed, **base):
+    """Weights ``fine`` that hold ``changed`` tensors of ``m``."""
+    store(folder, fresh_state())
+    sha256 = save_weights(folder / "fine.safetensors", changed)
+    named = {"name": "m", "sha256": read_card("m", folder)["sha256"]} | base
+    card = {"sha256": sha256, "config": SMALL, "base": named}
+    (folder / "fine.json").write_text(json.dumps(card))
+
+
+def test_weights_may_hold_only_what_differs_from_their_base(tmp_path):
+    changed = {"decoder.mean": torch.tensor([0.25, 0.5, 0.75])}
+    built_on(tmp_path, changed)
+    whole = ImageCodec.load("m", directory=tmp_path, bfloat16=False).model.state_dict()
+    fine = ImageCodec.load("fine", directory=tmp_path, bfloat16=False).model.state_dict()
+    assert torch.equal(fine["decoder.mean"], changed["decoder.mean"])
+    assert all(torch.equal(fine[k], v) for k, v in whole.items() if k != "decoder.mean")
+
+
+@pytest.mark.parametrize(
+    ("base", "match"),
+    [
+        ({"name": "n"}, "n.safetensors"),
+        ({"name": "../m"}, "base is '../m'"),
+        ({"sha256": "0" * 64}, "SHA-256"),
+        ({"sha256": 5}, "base is"),
+    ],
+)
+def test_a_base_that_is_not_there_or_another_one(tmp_path, base, match):
+    built_on(tmp_path, {"decoder.mean": torch.zeros(3)}, **base)
+    with pytest.raises(ModelError, match=match):
+        ImageCodec.load("fine", directory=tmp_path)
+
+
+def test_what_neither_weights_nor_base_hold_is_named(tmp_path):
+    built_on(tmp_path, {"decoder.trunk.extra": torch.zeros(3)})
+    with pytest.raises(ModelError, match="extra"):
+        ImageCodec.load("fine", directory=tmp_path)
