@@ -3,7 +3,7 @@
 
 ::
 
-    latents -> symbols -> frames: permuted, whitened, pilots, header, long field
+    latents -> symbols -> frames: permuted, precoded, whitened; pilots, header, long field
                             |  peaks clipped and filtered, gradients pass
                             v
     response of the frame, drift over it, noise, residual phase
@@ -23,7 +23,7 @@ follows the header's error rate over SNR (``./semcom bench link``).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -38,6 +38,7 @@ from models.symbols import kept_channels, receive, transmit
 from semcom_blocks.phy.acquire import backoff
 
 FRAMES = (1, 2, 4, 8)  # of a picture, one of them for a whole batch
+PRECODED_SHARE = 0.8  # of batches: the transmitter's default, which can be switched off
 AWGN_SHARE, FLAT_SHARE = 0.3, 0.25  # the rest: exponential profiles
 LINE_SHARE = 0.25  # of those that fade: a line of sight, of any strength
 SPREAD = (0.2, 3.0)  # RMS delay in samples
@@ -56,7 +57,8 @@ class Conditions:
 
     planes, encoder_snr_db, snr_db (B,).  response, drift (B,F,n) complex64: of each frame in its
     middle, and its change from begin to end.  clip_db (B,): limit of the peaks, inf for none.
-    phase (B,): standard deviation of an OFDM symbol's phase in rad.  lost (B,F) bool.
+    phase (B,): standard deviation of an OFDM symbol's phase in rad.  lost (B,F) bool.  precoded:
+    over the symbols of a frame.
     """
 
     planes: Tensor
@@ -67,12 +69,14 @@ class Conditions:
     clip_db: Tensor
     phase: Tensor
     lost: Tensor
+    precoded: bool = True
 
     def of(self, rows: Tensor, frames: int) -> Conditions:
         """Those of some pictures in fewer frames."""
-        picked = {field.name: getattr(self, field.name)[rows] for field in fields(self)}
+        tensors = [field.name for field in fields(self) if field.name != "precoded"]
+        picked = {name: getattr(self, name)[rows] for name in tensors}
         cut = {name: picked[name][:, :frames] for name in ("response", "drift", "lost")}
-        return Conditions(**(picked | cut))
+        return replace(self, **(picked | cut))
 
 
 def draw_conditions(shape: tuple[int, int, int, int], generator: torch.Generator) -> Conditions:
@@ -139,7 +143,10 @@ def draw_conditions(shape: tuple[int, int, int, int], generator: torch.Generator
     least_db = HEADER_DB + HEADER_SPREAD_DB * torch.randn(batch, frames, generator=generator)
     gone = torch.where(rand(batch) < LOST_SHARE, LOST_MAX * rand(batch), 0.0)
     lost = (mean_db < least_db) | (rand(batch, frames) < gone[:, None])
-    return Conditions(planes, encoder_snr_db, snr_db, response, drift, clip_db, phase, lost)
+    precoded = bool(torch.rand((), generator=generator) < PRECODED_SHARE)
+    return Conditions(
+        planes, encoder_snr_db, snr_db, response, drift, clip_db, phase, lost, precoded
+    )
 
 
 def over_frames(
@@ -168,11 +175,11 @@ def over_frames(
     noise = torch.randn(cells.shape, dtype=cells.dtype, generator=generator)
     seen = cells * way + level * noise
     response, noise_var = estimate(seen.detach(), wave)
-    factor, error = mmse(response, noise_var)
+    factor, gain, error = mmse(response, noise_var)
+    got, variance = wave.extract(seen * factor[:, :, None], gain, error)
     lost = conditions.lost & ~conditions.lost.all(1, keepdim=True)
-    factor = factor.masked_fill(lost[:, :, None], 0)
-    error = error.masked_fill(lost[:, :, None], torch.inf)
-    return wave.extract(seen * factor[:, :, None]), error.flatten(1)[:, wave.lane]
+    erased = lost.repeat_interleave(torch.tensor(wave.lengths), 1)[:, wave.order.argsort()]
+    return got.masked_fill(erased, 0), variance.masked_fill(erased, torch.inf)
 
 
 def over_air(
@@ -191,7 +198,8 @@ def over_air(
         # No frame without a whole OFDM symbol.
         frames = min(conditions.response.shape[1], max(1, count // NUMEROLOGY.n_data))
         part = conditions.of(rows, frames)
-        got, variance = over_frames(waveform(count, frames), flat[rows, :count], part, generator)
+        wave = waveform(count, frames, conditions.precoded)
+        got, variance = over_frames(wave, flat[rows, :count], part, generator)
         missing = (0, flat.shape[1] - count)
         order.append(rows)
         received.append(F.pad(got, missing))

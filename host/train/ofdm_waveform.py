@@ -35,45 +35,73 @@ class Waveform:
     """Frames that carry n symbols of a picture.
 
     cells (F,R,n) complex64: everything but the symbols.  reference (F,R,n) complex64: the known
-    values, 0 elsewhere.  weight (n,): known cells of each carrier.  place (n,): where each symbol
-    lies in the flattened cells.  lane (n,): where it lies in a flattened (F,n).  turns (n,)
-    complex64: its whitening.
+    values, 0 elsewhere.  weight (n,): known cells of each carrier.  order (n,): the symbol at each
+    position on the air.  lengths: positions of each frame.  For each position place (n,): where it
+    lies in the flattened cells, lane (n,): where in a flattened (F,n), turns (n,) complex64: its
+    whitening.  precoded: over all symbols of a frame (:mod:`semcom_blocks.phy.precoding`).
     """
 
     cells: Tensor
     reference: Tensor
     weight: Tensor
+    order: Tensor
+    lengths: tuple[int, ...]
     place: Tensor
     lane: Tensor
     turns: Tensor
+    precoded: bool
 
     def fill(self, symbols: Tensor) -> Tensor:
         """Symbols complex64 (B,n) → cells (B,F,R,n)."""
+        values = symbols[:, self.order]
+        if self.precoded:
+            parts = values.split(self.lengths, dim=1)
+            values = torch.cat([torch.fft.fft(part, norm="ortho") for part in parts], dim=1)
         flat = self.cells.flatten().expand(len(symbols), -1)
-        return flat.index_copy(1, self.place, symbols * self.turns).unflatten(1, self.cells.shape)
+        return flat.index_copy(1, self.place, values * self.turns).unflatten(1, self.cells.shape)
 
-    def extract(self, cells: Tensor) -> Tensor:
-        """Undo :meth:`fill`."""
-        return cells.flatten(1).index_select(1, self.place) * self.turns.conj()
+    def extract(self, cells: Tensor, gain: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
+        """Undo :meth:`fill`: symbols and the error variance of each, (B,n) both.
+
+        gain, error (B,F,n): of the equalised carriers, as :func:`mmse` has them.
+        """
+        values = cells.flatten(1)[:, self.place] * self.turns.conj()
+        error = error.flatten(1)[:, self.lane]
+        if self.precoded:
+            gain = gain.flatten(1)[:, self.lane]
+            parts = [x.split(self.lengths, dim=1) for x in (values, gain, error)]
+            pairs = [_undo(*part) for part in zip(*parts, strict=True)]
+            values, error = (torch.cat(part, dim=1) for part in zip(*pairs, strict=True))
+        back = self.order.argsort()
+        return values[:, back], error[:, back]
+
+
+def _undo(values: Tensor, gain: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
+    """Take the precoding off the symbols of one frame (B,k)."""
+    mean = gain.mean(1, keepdim=True)
+    variance = (error.mean(1, keepdim=True) - (1 - mean).square()) / mean.square()
+    values = torch.fft.ifft(values / mean, norm="ortho")
+    return values, variance.clamp_min(SMALLEST).expand_as(error)
 
 
 @lru_cache(maxsize=64)
-def waveform(symbols: int, frames: int) -> Waveform:
+def waveform(symbols: int, frames: int, precoded: bool) -> Waveform:
     """The waveform of ``symbols`` symbols in ``frames`` frames of about equal length.
 
     The whole stream is permuted, cut, and each piece interleaved, as transmitter and framer do.
     """
     num = NUMEROLOGY
     pieces = np.array_split(np.arange(symbols), frames)
-    sent = spread(np.arange(symbols))  # position on the air → symbol
-    cells, reference = [], []
-    place = np.empty(symbols, np.int64)
-    lane = np.empty(symbols, np.int64)
-    turns = np.empty(symbols, np.complex64)
+    cells, reference, place, lane, turns = [], [], [], [], []
     for index, piece in enumerate(pieces):
         # All frames get the length of the first, which is the longest.
         header = FrameHeader(
-            1, index, stream_id=1, analog_symbols=len(pieces[0]), analog_offset=int(piece[0])
+            1,
+            index,
+            stream_id=1,
+            analog_symbols=len(pieces[0]),
+            analog_offset=int(piece[0]),
+            precoding="frame" if precoded else "none",
         )
         layout = FrameLayout(num, header)
         geometry, white = layout.geometry, whitening(layout.n_cells)
@@ -83,15 +111,17 @@ def waveform(symbols: int, frames: int) -> Waveform:
         cells.append(np.concatenate([long_field(num), grid]))
         reference.append(np.where(known, cells[-1], 0))
         before = (index * len(known) + LONG_SYMBOLS) * num.n_used
-        own = sent[piece]
-        place[own] = before + geometry.payload_cells[: len(piece)]
-        lane[own] = index * num.n_used + geometry.payload_carriers[: len(piece)]
-        turns[own] = white[: len(piece)]
+        place.append(before + geometry.payload_cells[: len(piece)])
+        lane.append(index * num.n_used + geometry.payload_carriers[: len(piece)])
+        turns.append(white[: len(piece)])
     return Waveform(
         torch.from_numpy(np.stack(cells)),
         torch.from_numpy(np.stack(reference)),
         torch.from_numpy(known.sum(axis=0).astype(np.float32)),
-        *map(torch.from_numpy, (place, lane, turns)),
+        torch.from_numpy(spread(np.arange(symbols))),
+        tuple(map(len, pieces)),
+        *(torch.from_numpy(np.concatenate(parts)) for parts in (place, lane, turns)),
+        precoded=precoded,
     )
 
 
@@ -143,13 +173,14 @@ def estimate(seen: Tensor, wave: Waveform) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(smooth).view_as(least), noise_var
 
 
-def mmse(response: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor]:
-    """Factor and error variance of each carrier, (B,F,n) both, for a response and (B,F) of noise.
+def mmse(response: Tensor, noise_var: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Factor, gain and error variance of each carrier, (B,F,n) each.
 
-    The receiver's :func:`semcom_blocks.phy.equalizer.equalize`.
+    For a response (B,F,n) and noise (B,F), as :func:`semcom_blocks.phy.equalizer.equalize`.
     """
     noise_var = noise_var[:, :, None]
     power = (response.real.square() + response.imag.square()).clamp_min(SMALLEST)
     gain = power / (power + noise_var)
     gain = gain / gain.mean(2, keepdim=True)
-    return gain * response.conj() / power, gain.square() * noise_var / power + (1 - gain).square()
+    error = gain.square() * noise_var / power + (1 - gain).square()
+    return gain * response.conj() / power, gain, error
