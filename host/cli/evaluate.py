@@ -20,12 +20,14 @@ MODELS = {
     "edges-vs-jpeg": "host.evaluate.edges_vs_jpeg",
     "hed": "host.evaluate.hed",
     "jscc": "host.evaluate.jscc",
+    "jscc-link": "host.evaluate.jscc_link",
     "link": "host.evaluate.link",
     "link-vs-ideal": "host.evaluate.link_vs_ideal",
     "receivers": "host.evaluate.receivers",
     "refiner": "host.evaluate.refiner",
     "radios": "host.evaluate.radios",
     "soak": "host.evaluate.soak",
+    "waveform": "host.evaluate.waveform",
 }
 
 
