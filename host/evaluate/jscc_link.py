@@ -48,7 +48,7 @@ SIDE = 192  # pixels: three frames at k/n 1/6
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``eval jscc-link``."""
     add = parser.add_argument
-    add("--names", nargs="+", default=list(NAMES), metavar="NAME",
+    add("--names", nargs="+", metavar="NAME",
         help=f"weights; gains are over the first (default: {' '.join(NAMES)})")  # fmt: skip
     add("--weights", metavar="DIR", help="folder of the weights (default: those shipped)")
     add("--image", action="append", metavar="IMAGE",
@@ -58,9 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--side", type=int, default=SIDE,
         help="the middle of each photo, in pixels a side (default: %(default)s)")  # fmt: skip
     add("--rate", default="1/6", metavar="K/N", help="(default: %(default)s)")
-    add("--case", nargs="+", default=list(DEFAULT_CASES), metavar="CASE",
+    add("--case", nargs="+", metavar="CASE",
         help=f"of {', '.join(CASES)} (default: all but clipped)")  # fmt: skip
-    add("--snr-db", nargs="+", type=float, default=list(SNRS_DB), metavar="DB",
+    add("--snr-db", nargs="+", type=float, metavar="DB",
         help="Es/N0 per complex symbol (default: 0 5 10 15 20)")  # fmt: skip
     add("--seeds", type=int, default=3, help="channels of each picture (default: %(default)s)")
     add("--seed", type=int, default=1, help="the first of them (default: %(default)s)")
@@ -73,7 +73,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Refuse what is out of range before any work; raises ConfigError."""
+    """Fill in lists and refuse what is out of range before any work; raises ConfigError."""
+    args.names = args.names or list(NAMES)
+    args.case = args.case or list(DEFAULT_CASES)
+    args.snr_db = args.snr_db or list(SNRS_DB)
     prepare(args, seed_max=2**31)
     require_range("pictures", args.pictures, 1, 10**4)
     require_range("side", args.side, 16, 4096)
