@@ -3,50 +3,20 @@
 
 import argparse
 import json
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 torch = pytest.importorskip("torch")
-from host.train import jscc  # noqa: E402
+from host.train import jscc, loop  # noqa: E402
 from models.image_codec import ImageCodec  # noqa: E402
+from models.weights_io import load_state, read_card  # noqa: E402
 from semcom_blocks.errors import ConfigError, ModelError  # noqa: E402
 
-ROOT = Path(__file__).parents[3]
-TINY = [
-    "--steps",
-    "6",
-    "--batch",
-    "4",
-    "--width",
-    "8",
-    "--blocks",
-    "1",
-    "--threads",
-    "2",
-    "--photo-share",
-    "0.5",
-    "--seed",
-    "3",
-]
-
-KILLED_AT_STEP_4 = """
-import os, signal, sys
-from host.train import jscc, trainer
-trainer.CHECKPOINT_EVERY_S = -1.0  # after every step
-step = trainer.Trainer.step
-def dying(self):
-    if self.progress.step == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return step(self)
-trainer.Trainer.step = dying
-sys.exit(jscc.main())
-"""
+TINY = ["--steps=6", "--batch=4", "--width=8", "--encoder-blocks=1", "--decoder-blocks=1"]
+TINY += ["--threads=1", "--photo-share=0.5", "--seed=3"]
+NAME = "jscc-v2.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +49,10 @@ def test_it_leaves_a_codec_with_its_card(uninterrupted):
     assert card["training"]["steps_done"] == 6
     assert card["training"]["seed"] == 3
     assert card["curve"][-1]["step"] == 6
-    assert card["data"][0]["pictures"] + card["data"][0]["skipped"] == 10  # 1 val, 1 test
+    assert {"psnr_1_12_at_7dB", "psnr_1_6_at_7dB"} < card["curve"][-1].keys()
+    assert card["data"] == [
+        f"`{card['training']['data_names'][0]}`, split `train`: 10 pictures, 0 skipped"
+    ]  # 1 val, 1 test
     assert card["sha256"] in (uninterrupted / "jscc-v2.card.md").read_text(encoding="utf-8")
     codec = ImageCodec.load(directory=uninterrupted)
     symbols, descriptor = codec.encode(np.zeros((9, 9, 3), np.uint8), "1/6", 5.0)
@@ -87,21 +60,50 @@ def test_it_leaves_a_codec_with_its_card(uninterrupted):
     assert codec.decode(symbols, noise_var, descriptor).shape == (9, 9, 3)
 
 
-def test_killed_and_resumed_equals_uninterrupted(data, uninterrupted, tmp_path):
-    command = [sys.executable, "-c", KILLED_AT_STEP_4]
-    command += ["--data", str(data), "--out", str(tmp_path), *TINY]
-    died = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=False)
-    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+def test_stopped_and_resumed_equals_uninterrupted(data, uninterrupted, tmp_path, monkeypatch):
+    """The kill itself: tests/host/train/test_processes.py."""
+    step = loop.Loop.step
+
+    def stopping(self):
+        if self.progress.step == 3:
+            raise KeyboardInterrupt
+        return step(self)
+
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", -1.0)  # after every step
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop.Loop, "step", stopping)
+        jscc.run(options(data, tmp_path))
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.safetensors"]
     assert jscc.run(options(data, tmp_path, "--resume")) == 0
-    for name in ("jscc-v2.safetensors",):
-        assert (tmp_path / name).read_bytes() == (uninterrupted / name).read_bytes()
+    assert (tmp_path / NAME).read_bytes() == (uninterrupted / NAME).read_bytes()
+
+
+def test_it_goes_on_from_other_weights_through_the_ofdm_link(data, uninterrupted, tmp_path):
+    start = ["--start", str(uninterrupted / NAME), "--constellation", "16", "--lr", "1e-7"]
+    link = ["--link", "ofdm", "--name", "jscc-ofdm-v1", "--tensorboard", str(tmp_path / "curves")]
+    assert jscc.run(options(data, tmp_path, *start, *link, "--steps", "1", "--ema", "0")) == 0
+    card, parent = (read_card(*x) for x in (("jscc-ofdm-v1", tmp_path), ("jscc-v2", uninterrupted)))
+    assert card["training"]["link"] == "ofdm"
+    assert card["training"]["start"] == "jscc-v2"
+    assert card["training"]["start_sha256"] == parent["sha256"]
+    before, after = (
+        load_state(folder / f"{c['name']}.safetensors", c["sha256"])
+        for folder, c in ((uninterrupted, parent), (tmp_path, card))
+    )
+    for key, value in before.items():
+        torch.testing.assert_close(after[key], value, atol=1e-3, rtol=1e-3)  # float16
+    (events,) = (tmp_path / "curves").iterdir()
+    assert b"psnr_1_6_at_7dB" in events.read_bytes()
+
+
+def test_other_weights_of_another_size_are_refused(data, uninterrupted, tmp_path):
+    with pytest.raises(ModelError, match="width 8, permitted to start from: width 10"):
+        jscc.run(options(data, tmp_path, "--start", str(uninterrupted / NAME), "--width", "10"))
 
 
 def test_another_seed_gives_other_weights(data, uninterrupted, tmp_path):
     jscc.run(options(data, tmp_path, "--seed", "4"))
-    name = "jscc-v2.safetensors"
-    assert (tmp_path / name).read_bytes() != (uninterrupted / name).read_bytes()
+    assert (tmp_path / NAME).read_bytes() != (uninterrupted / NAME).read_bytes()
 
 
 def test_resuming_with_other_settings_is_refused(data, uninterrupted):

@@ -139,6 +139,34 @@ def test_parameters_that_are_frozen_stay():
     assert torch.equal(run.ema.bias, before)
 
 
+def test_groups_take_their_share_of_the_rate():
+    torch.manual_seed(1)
+
+    def groups(module):
+        return [{"params": [module.weight]}, {"params": [module.bias], "share": 0.0}]
+
+    given = line_loss, Schedule(5, None, 0.05), settings()
+    run = loop.Loop(build(), *given, groups=groups)
+    before = run.module.weight.clone(), run.module.bias.clone()
+    for _ in range(5):
+        run.step()
+    assert not torch.equal(run.module.weight, before[0])
+    assert torch.equal(run.module.bias, before[1])
+
+
+def test_an_annealed_loss_is_told_what_is_done():
+    shares = []
+
+    def loss(module, generator, done):
+        shares.append(done)
+        return line_loss(module, generator)
+
+    run = loop.Loop(build(), loss, Schedule(4, None, 0.05), settings(), annealed=True)
+    for _ in range(4):
+        run.step()
+    assert shares == [0.0, 0.25, 0.5, 0.75]
+
+
 def test_time_bounds_a_run_too(tmp_path):
     run = fresh()
     run.schedule = Schedule(None, 1e-9, 0.05)
