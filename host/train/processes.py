@@ -128,7 +128,11 @@ def launch(args: argparse.Namespace) -> int:
     default an equal share of the processors. Raises what a process raised, and
     :class:`PeerError` where one was killed; none is left then.
     """
-    from torch.multiprocessing import ProcessExitedException, start_processes
+    from torch.multiprocessing import (
+        ProcessExitedException,
+        ProcessRaisedException,
+        start_processes,
+    )
 
     check(args)
     processors = len(os.sched_getaffinity(0))
@@ -145,10 +149,10 @@ def launch(args: argparse.Namespace) -> int:
         try:
             while not context.join(POLL_S, GRACE_S):
                 pass
-        except ProcessExitedException:
+        except ProcessExitedException as gone:
             _explain(context.processes, folder)
-            raise
-        except Exception:  # an error of the program: with its traceback, unless one was killed
+            raise PeerError(f"{gone}, one of {args.processes}") from None
+        except ProcessRaisedException:  # with its traceback, unless it only missed another
             _explain(context.processes, folder)
             raise
         finally:
@@ -162,7 +166,7 @@ def launch(args: argparse.Namespace) -> int:
 
 
 def _explain(processes: list, folder: Path) -> None:
-    """Raise the error that tells best why a process ended."""
+    """Raise what tells best why a process ended: one was killed, or had a named error."""
     for rank, process in enumerate(processes):
         code = process.exitcode
         if code is not None and code < 0 and code != -signal.SIGTERM:
