@@ -11,8 +11,8 @@ of channels is the best linear approximation of the block.
 For a natural picture the DCT is close to the Karhunen-Loève transform (N. Ahmed, T. Natarajan,
 K. R. Rao, "Discrete cosine transform", IEEE Trans. Comput. 1974), and scaled coefficients over an
 analog channel are the best linear code (S. Jakubczak, D. Katabi, "A cross-layer design for scalable
-mobile video" (SoftCast), MobiCom 2011). The larger the block, the less of a picture's correlation is
-left outside of it.
+mobile video" (SoftCast), MobiCom 2011). The larger the block, the less of a picture's correlation
+is left outside of it.
 
 Entry 0 of a block is no coefficient: it is the slot of the picture's gain (:mod:`models.symbols`).
 """

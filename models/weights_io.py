@@ -97,7 +97,10 @@ def load_state(path: Path, sha256: str) -> dict[str, Tensor]:
 
 
 def base_state(card: dict, directory: Path = WEIGHTS_DIR) -> dict[str, Tensor]:
-    """The tensors of the weights that ``card`` builds on; none where it names no base."""
+    """The tensors of the weights that ``card`` builds on; none where it names no base.
+
+    They lie in ``directory``, or else among the shipped ones.
+    """
     base = card.get("base")
     if base is None:
         return {}
@@ -106,7 +109,9 @@ def base_state(card: dict, directory: Path = WEIGHTS_DIR) -> dict[str, Tensor]:
         raise ModelError(f"base is {base!r}, permitted: an object with name and sha256")
     if not NAME_PATTERN.fullmatch(named["name"]):
         raise ModelError(f"base is {named['name']!r}, permitted: {NAME_PATTERN.pattern}")
-    return load_state(directory / f"{named['name']}.safetensors", named["sha256"])
+    file = f"{named['name']}.safetensors"
+    beside = directory / file
+    return load_state(beside if beside.exists() else WEIGHTS_DIR / file, named["sha256"])
 
 
 def load_into(

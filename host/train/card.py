@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ MAX_WEIGHTS_BYTES = 8 * 2**20  # what may ship
 SHOWN_ROWS = 15  # of the curve in the readable card
 
 
-def _store(out: Path, name: str, model: nn.Module) -> dict[str, Any]:
-    """Write ``NAME.safetensors`` (float16); what its card says of the file."""
+def _store(out: Path, name: str, model: nn.Module, fixed: Collection[str]) -> dict[str, Any]:
+    """Write ``NAME.safetensors`` (float16) without ``fixed``; what its card says of the file."""
     path = out / f"{name}.safetensors"
-    sha256 = save_weights(path, model.state_dict(), torch.float16)
+    state = {key: value for key, value in model.state_dict().items() if key not in fixed}
+    sha256 = save_weights(path, state, torch.float16)
     return {
         "sha256": sha256,
         "bytes": path.stat().st_size,
@@ -71,7 +72,8 @@ class About:
     architecture: dotted name of the class.  config: what builds it again.  summary: what the
     network does and how it was trained, in Markdown.  data: one line a source.  limits: where it
     fails.  max_bytes: what may ship.  part: name of the submodule that ships, None for all.
-    more: further entries of the card for programs.
+    more: further entries of the card for programs.  base: name and sha256 of weights whose tensors
+    named in ``fixed`` are not stored again (:func:`models.weights_io.base_state`).
     """
 
     architecture: str
@@ -82,6 +84,8 @@ class About:
     max_bytes: int = MAX_WEIGHTS_BYTES
     part: str | None = None
     more: dict = field(default_factory=dict)
+    base: dict[str, str] | None = None
+    fixed: frozenset[str] = frozenset()
 
 
 def write_network(out: Path, name: str, model: nn.Module, progress: Progress, about: About) -> None:
@@ -89,7 +93,8 @@ def write_network(out: Path, name: str, model: nn.Module, progress: Progress, ab
 
     Raises :class:`ModelError` where the file is larger than ``about.max_bytes``.
     """
-    stored = _store(out, name, model.get_submodule(about.part) if about.part else model)
+    shipped = model.get_submodule(about.part) if about.part else model
+    stored = _store(out, name, shipped, about.fixed)
     if stored["bytes"] > about.max_bytes:
         path, size = out / f"{name}.safetensors", stored["bytes"]
         raise ModelError(f"{path}: {size} bytes, permitted: at most {about.max_bytes}")
@@ -98,6 +103,7 @@ def write_network(out: Path, name: str, model: nn.Module, progress: Progress, ab
         "architecture": about.architecture,
         "config": about.config,
         **about.more,
+        **({"base": about.base} if about.base else {}),
         **stored,
         "summary": about.summary,
         "data": list(about.data),

@@ -81,6 +81,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=CONSTELLATIONS[0],
         help="points that symbols are taken from, soft to hard as training goes on",
     )
+    add(
+        "--fixed-convolutions",
+        action="store_true",
+        help="leave the trunks' 3x3 convolutions as they are in --start: the weights then hold "
+        "only the rest, a fifth",
+    )
     options.add_arguments(parser, name="jscc-v2", minutes=60.0, batch=48, lr=1e-3)
     parser.set_defaults(weight_decay=1e-4, out="runs/jscc")
 
@@ -100,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
 
     options.check(args)
     require_range("photo-share", args.photo_share, 0, 1)
+    if args.fixed_convolutions and args.start is None:
+        raise ConfigError("fixed-convolutions is given, permitted with a start only")
     bits = 0 if args.constellation == "analog" else int(args.constellation).bit_length() - 1
     config = JsccConfig(args.latents, args.width, args.encoder_blocks, args.decoder_blocks, bits)
     link = importlib.import_module(LINKS[args.link])
@@ -115,12 +123,14 @@ def run(args: argparse.Namespace) -> int:
         model = Jscc(config)
         if args.start is None:
             model.init_linear(_blocks(batches, torch.Generator().manual_seed(args.seed)))
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(not (args.fixed_convolutions and ".wide." in name))
         return model.to(memory_format=torch.channels_last)
 
     def groups(model: Jscc) -> list[dict]:
         tables = [*model.encoder.tables(), *model.decoder.tables()]
         known = {id(p) for p in tables}
-        rest = [p for p in model.parameters() if id(p) not in known]
+        rest = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
         return [{"params": rest}, {"params": tables, "share": TABLE_LR, "weight_decay": 0.0}]
 
     def loss(model: Jscc, generator: torch.Generator, done: float) -> Tensor:
@@ -153,11 +163,12 @@ def run(args: argparse.Namespace) -> int:
         build,
         loss,
         about,
-        shaping=("data_names", "photo_share", "link", *sizes),
+        shaping=("data_names", "photo_share", "link", "fixed_convolutions", *sizes),
         validate=lambda model: validate(model, held_out),
         groups=groups,
         annealed=True,
         free=("bits_per_symbol",),  # the same weights, sent as points
+        based=args.fixed_convolutions,
     )
     return 0
 

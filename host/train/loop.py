@@ -30,6 +30,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -246,11 +247,13 @@ def train(
     groups: Groups | None = None,
     annealed: bool = False,
     free: tuple[str, ...] = (),
+    based: bool = False,
 ) -> nn.Module:
     """Run the training that ``args`` asks for; returns the moving average of the module.
 
     ``shaping``: further names in ``args`` that shape the run, stored in checkpoint and card.
     ``free``: of the configuration, what may differ from that of the weights to start from.
+    ``based``: parameters that take no gradient stay the start's and are not stored again.
     The rest as in :class:`Loop`. Writes the checkpoint, ``NAME.safetensors``, ``NAME.json`` and
     ``NAME.card.md`` into ``--out``. Raises ConfigError, ModelError.
     """
@@ -273,7 +276,12 @@ def train(
     if args.start is not None:
         shipped = module.get_submodule(about.part) if about.part else module
         folder = getattr(args, "weights", None)
-        settings |= load_start(shipped, args.start, about, folder, free)
+        started = load_start(shipped, args.start, about, folder, free)
+        settings |= started
+        if based:
+            fixed = frozenset(n for n, p in shipped.named_parameters() if not p.requires_grad)
+            base = {"name": started["start"], "sha256": started["start_sha256"]}
+            about = replace(about, base=base, fixed=fixed)
     schedule = Schedule(args.steps, seconds, args.lr)
     loop = Loop(
         module, loss, schedule, settings, validate, groups=groups, annealed=annealed, team=team

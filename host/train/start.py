@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from host.train.card import About
-from models.weights_io import WEIGHTS_DIR, load_into, read_card
+from models.weights_io import WEIGHTS_DIR, base_state, load_into, read_card
 from semcom_blocks.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ def load_start(
     if differ := [key for key in differ if key not in free]:
         told = [", ".join(f"{k} {c.get(k)}" for k in differ) for c in (given, wanted)]
         raise ModelError(f"{path}: config is {told[0]}, permitted to start from: {told[1]}")
-    load_into(module, directory / f"{name}.safetensors", card["sha256"])
+    path = directory / f"{name}.safetensors"
+    load_into(module, path, card["sha256"], base_state(card, directory))
     log.info("started from %s", name)
     return {"start": name, "start_sha256": card["sha256"]}

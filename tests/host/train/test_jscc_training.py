@@ -96,6 +96,28 @@ def test_it_goes_on_from_other_weights_through_the_ofdm_link(data, uninterrupted
     assert b"psnr_1_6_at_7dB" in events.read_bytes()
 
 
+def test_with_fixed_convolutions_only_the_rest_is_stored(data, uninterrupted, tmp_path):
+    more = ["--start", str(uninterrupted / NAME), "--fixed-convolutions", "--constellation", "64"]
+    out = tmp_path / "out"
+    assert jscc.run(options(data, out, *more, "--name", "fine", "--steps", "2")) == 0
+    card = read_card("fine", out)
+    stored = load_state(out / "fine.safetensors", card["sha256"])
+    whole = load_state(uninterrupted / NAME, card["base"]["sha256"])
+    assert whole.keys() - stored.keys() == {key for key in whole if ".wide." in key}
+    assert any(not torch.equal(stored[key], whole[key]) for key in stored)
+    for suffix in ("json", "safetensors"):
+        (out / f"jscc-v2.{suffix}").write_bytes((uninterrupted / f"jscc-v2.{suffix}").read_bytes())
+    codec = ImageCodec.load("fine", directory=out, bfloat16=False)
+    assert codec.bits_per_symbol == 6
+    state = codec.model.state_dict()
+    assert all(torch.equal(state[key], (whole | stored)[key]) for key in whole)
+
+
+def test_fixed_convolutions_need_a_start(data, tmp_path):
+    with pytest.raises(ConfigError, match="with a start"):
+        jscc.run(options(data, tmp_path, "--fixed-convolutions"))
+
+
 def test_other_weights_of_another_size_are_refused(data, uninterrupted, tmp_path):
     with pytest.raises(ModelError, match="width 8, permitted to start from: width 10"):
         jscc.run(options(data, tmp_path, "--start", str(uninterrupted / NAME), "--width", "10"))
