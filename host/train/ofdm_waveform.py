@@ -38,7 +38,8 @@ class Waveform:
     values, 0 elsewhere.  weight (n,): known cells of each carrier.  order (n,): the symbol at each
     position on the air.  lengths: positions of each frame.  For each position place (n,): where it
     lies in the flattened cells, lane (n,): where in a flattened (F,n), turns (n,) complex64: its
-    whitening.  precoded: over all symbols of a frame (:mod:`semcom_blocks.phy.precoding`).
+    whitening, that before precoding too.  precoded: over all symbols of a frame
+    (:mod:`semcom_blocks.phy.precoding`).
     """
 
     cells: Tensor
@@ -55,7 +56,7 @@ class Waveform:
         """Symbols complex64 (B,n) → cells (B,F,R,n)."""
         values = symbols[:, self.order]
         if self.precoded:
-            parts = values.split(self.lengths, dim=1)
+            parts = (values * self.turns).split(self.lengths, dim=1)
             values = torch.cat([torch.fft.fft(part, norm="ortho") for part in parts], dim=1)
         flat = self.cells.flatten().expand(len(symbols), -1)
         return flat.index_copy(1, self.place, values * self.turns).unflatten(1, self.cells.shape)
@@ -72,6 +73,7 @@ class Waveform:
             parts = [x.split(self.lengths, dim=1) for x in (values, gain, error)]
             pairs = [_undo(*part) for part in zip(*parts, strict=True)]
             values, error = (torch.cat(part, dim=1) for part in zip(*pairs, strict=True))
+            values = values * self.turns.conj()
         back = self.order.argsort()
         return values[:, back], error[:, back]
 

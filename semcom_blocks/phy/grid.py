@@ -40,7 +40,7 @@ from semcom_blocks.phy.interleave import whitening
 from semcom_blocks.phy.known_layout import KnownLayout
 from semcom_blocks.phy.numerology import MAX_FRAME_SAMPLES, Numerology
 from semcom_blocks.phy.preamble import preamble_len
-from semcom_blocks.phy.precoding import precode
+from semcom_blocks.phy.precoding import mix, precode
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def build_grid(layout: FrameLayout, digital: bytes, analog: np.ndarray) -> np.nd
     cells = np.ones(layout.n_cells, np.complex64)
     cells[: layout.n_digital] = _packet(layout, digital)
     spread = header.precoding == "frame" and len(analog)
-    cells[layout.n_digital : layout.n_digital + len(analog)] = precode(analog) if spread else analog
+    cells[layout.n_digital : layout.n_digital + len(analog)] = mix(analog) if spread else analog
     cells *= whitening(layout.n_cells)
     grid.reshape(-1)[layout.geometry.payload_cells] = cells
     if layout.has_single_carrier:

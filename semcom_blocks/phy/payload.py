@@ -8,7 +8,7 @@ import numpy as np
 from semcom_blocks.phy import coding, qam
 from semcom_blocks.phy.equalizer import Equalized
 from semcom_blocks.phy.grid import FrameLayout
-from semcom_blocks.phy.precoding import mean_error, undo
+from semcom_blocks.phy.precoding import mean_error, unmix
 
 
 @dataclass(frozen=True)
@@ -47,5 +47,5 @@ def extract(equalized: Equalized, layout: FrameLayout) -> Payload:
     analog, error = symbols[n_digital:], noise_var[n_digital:]
     if header.precoding == "frame" and len(analog):
         mean, error[:] = mean_error(equalized.gain.take(used.carriers[n_digital:]), error)
-        analog = undo(analog / mean)
+        analog = unmix(analog / mean)
     return Payload(digital, analog, error, points)

@@ -4,9 +4,10 @@
     x[k] = n^(-1/2) Σ_i s[i] exp(−j 2π i k / n)
 
     none    the symbols themselves
-    frame   n is all analog symbols of the frame: a cell carries a little of thousands of them,
-            and is Gaussian and of equal power whatever they were.  A packet stays as it is: its
-            code makes more of strong carriers than a mean does.
+    frame   n is all analog symbols of the frame, whitened: a cell carries a little of thousands
+            of them, and is Gaussian and of equal power whatever they were, since what repeats
+            among them (the first coefficient of every block of a picture) makes no spectral line.
+            A packet stays as it is: its code makes more of strong carriers than a mean does.
     dft     n is the data carriers of one OFDM symbol: a single carrier again (SC-FDMA; 3GPP
             TS 38.211, 6.3.1.4).  QPSK has lower peaks then; an analog stream of few strong
             symbols among many weak ones has higher ones, since they stand alone in time.
@@ -24,6 +25,8 @@ from functools import partial
 import numpy as np
 import scipy.fft
 
+from semcom_blocks.phy.interleave import whitening
+
 #: Names of the precodings; their places are their numbers in a frame header.
 PRECODINGS = ("none", "frame", "dft")
 DEFAULT_PRECODING = "frame"
@@ -31,6 +34,16 @@ DEFAULT_PRECODING = "frame"
 #: Both ways along the last axis, complex64 (…, n) → complex64 (…, n).
 precode = partial(scipy.fft.fft, norm="ortho")
 undo = partial(scipy.fft.ifft, norm="ortho")
+
+
+def mix(symbols: np.ndarray) -> np.ndarray:
+    """``frame``: whiten and transform the analog symbols of a frame, complex64 (n,), n > 0."""
+    return precode(symbols * whitening(len(symbols)))
+
+
+def unmix(cells: np.ndarray) -> np.ndarray:
+    """Undo :func:`mix`, complex64 (n,) → complex64 (n,)."""
+    return undo(cells) * np.conj(whitening(len(cells)))
 
 
 def mean_error(gain: np.ndarray, noise_var: np.ndarray) -> tuple[np.float32, np.float32]:

@@ -14,7 +14,15 @@ from semcom_blocks.phy.header import FrameHeader
 from semcom_blocks.phy.modulator import modulate
 from semcom_blocks.phy.payload import extract
 from semcom_blocks.phy.preamble import preamble_len
-from semcom_blocks.phy.precoding import DEFAULT_PRECODING, PRECODINGS, mean_error, precode, undo
+from semcom_blocks.phy.precoding import (
+    DEFAULT_PRECODING,
+    PRECODINGS,
+    mean_error,
+    mix,
+    precode,
+    undo,
+    unmix,
+)
 from semcom_blocks.phy.receiver import receive
 
 MIXED = ("frame", "dft")
@@ -48,6 +56,7 @@ def test_the_transform_is_unitary(link, n):
     assert cells.dtype == np.complex64
     assert measure.mean_power(cells) == pytest.approx(measure.mean_power(symbols), rel=1e-5)
     np.testing.assert_allclose(undo(cells), symbols, atol=1e-4)
+    np.testing.assert_allclose(unmix(mix(symbols)), symbols, atol=1e-4)
 
 
 @pytest.mark.parametrize("precoding", PRECODINGS)
@@ -96,6 +105,15 @@ def test_every_cell_has_the_same_power_once_mixed_over_the_frame(link):
         power = np.mean(np.abs(grid[layout.data_cells]) ** 2, axis=0)
         spread[precoding] = 10 * np.log10(power.max() / power.min())
     assert spread["frame"] < 2 < spread["none"]
+
+
+def test_what_repeats_among_the_symbols_makes_no_line(link):
+    """As the first coefficient of every block of a picture does, 64 symbols apart."""
+    analog = 0.1 * link.normal(20_000)
+    analog[::64] += 8
+    cells = np.abs(mix(analog / np.sqrt(measure.mean_power(analog)))) ** 2
+    assert cells.max() < 15  # of 20,000 exponential ones the largest is about ln 20,000 = 9.9
+    assert peaks_db(link, analog, "frame") == pytest.approx(8.4, abs=0.3)
 
 
 @pytest.mark.parametrize("precoding", MIXED)
