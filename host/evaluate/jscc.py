@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Picture quality of the JSCC codec in AWGN: ``./semcom eval jscc --data CIFAR --data PHOTOS
---json F``.
+--json F --plot F``.
 
 For every data source: mean over its ``test`` pictures of the PSNR of each picture, for each rate
-and SNR, with one model. Received pictures are 8-bit, as the codec returns them. SNR is Es/N0 per
-complex symbol, the noise variance of a complex symbol is 10^(-SNR/10), transmitted symbols have
-unit average power per picture. Pictures of at least 176 pixels a side also get MS-SSIM (Wang et
-al. 2003, by torchmetrics), which needs them that large. Noise is seeded per picture: a table can
-be repeated.
+and SNR, with one model; several models meet the same noise, and the later ones are compared with
+the first. CIFAR-10 is compared with PEERS, too. Received pictures are 8-bit, as the codec returns
+them. SNR is Es/N0 per complex symbol, the noise variance of a complex symbol is 10^(-SNR/10),
+transmitted symbols have unit average power per picture. Pictures of at least 176 pixels a side also
+get MS-SSIM (Wang et al. 2003, by torchmetrics), which needs them that large. Noise is seeded per
+picture: a table can be repeated.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from rich.progress import track
 from rich.table import Table
 
 from host.datasets import SMALL_SIDE, PictureSet, load_pictures
+from host.evaluate.output import prepare, write_json
 from semcom_blocks.errors import ConfigError, require_range
 
 if TYPE_CHECKING:
@@ -35,6 +36,13 @@ log = logging.getLogger(__name__)
 
 SNRS_DB = (1.0, 4.0, 7.0, 10.0, 13.0, 19.0)  # those of the literature's tables
 MS_SSIM_SIDE = 176  # torchmetrics: the side over 16 must exceed the window less 1, 10
+#: CIFAR-10, mean PSNR in dB at SNRS_DB: at each the best of five models of 0.15 M parameters, each
+#: for one rate and one SNR, of a public PyTorch DeepJSCC (Bourtsoulatze et al. 2019).
+PEERS = {
+    "1/12": (21.8, 24.6, 26.1, 27.7, 28.8, 30.6),
+    "1/6": (23.9, 26.8, 29.0, 30.6, 32.2, 35.0),
+}
+PEERS_SOURCE = "cifar10"
 MSE_FLOOR = 1e-10  # 100 dB for an identical picture
 
 
@@ -49,7 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder or zip of pictures (its split 'test' is used), may be repeated",
     )
     add("--json", metavar="FILE", help="write the tables there as well (default: not written)")
-    add("--name", default="jscc-v2", help="name of the weights (default: %(default)s)")
+    add("--plot", metavar="FILE", help="draw the curves as PNG there (default: not drawn)")
+    add(
+        "--name",
+        nargs="+",
+        default=["jscc-v2"],
+        metavar="NAME",
+        help="names of the weights (default: jscc-v2)",
+    )
     add("--weights", metavar="DIR", help="folder of the weights (default: those shipped)")
     add(
         "--pictures",
@@ -141,62 +156,105 @@ def _print(console: Console, label: str, rows: list[dict], key: str, digits: int
     console.print(table)
 
 
+def _over(rows: list[dict], reference: Mapping[tuple[str, float], float]) -> list[dict]:
+    """``rows`` with ``gain_db`` over the reference by rate and SNR; those it does not have left
+    out."""
+    return [
+        row | {"gain_db": round(row["psnr_db"] - reference[row["rate"], row["snr_db"]], 3)}
+        for row in rows
+        if (row["rate"], row["snr_db"]) in reference
+    ]
+
+
+def _source(
+    codecs: list[ImageCodec], args: argparse.Namespace, path: str, console: Console
+) -> dict[str, Any]:
+    """Measure all codecs on the test pictures of ``path`` and print what was found."""
+    found = _limit(args, path)
+    name = Path(path).name
+    small = max(found.pictures[0].shape[:2]) <= SMALL_SIDE
+    all_rows: list[dict] = []
+    first: dict[tuple[str, float], float] = {}
+    for codec in codecs:
+        shown = track(
+            found.pictures, f"{codec.name}, {name}: {len(found.pictures)} pictures", console=console
+        )
+        rates = tuple(args.rates or codec.rates)
+        rows = [{"model": codec.name} | r for r in measure(codec, shown, rates, args.seed)]
+        _print(console, f"{codec.name}, {name}: mean PSNR in dB", rows, "psnr_db", 2)
+        if any(r["ms_ssim"] is not None for r in rows):
+            _print(console, f"{codec.name}, {name}: mean MS-SSIM", rows, "ms_ssim", 4)
+        if small and name.startswith(PEERS_SOURCE):
+            peers = {
+                (k, s): v for k, row in PEERS.items() for s, v in zip(SNRS_DB, row, strict=True)
+            }
+            title = f"{codec.name}: dB over the best of five per-SNR models (goal 1)"
+            if margins := _over(rows, peers):
+                _print(console, title, margins, "gain_db", 2)
+        if first:
+            title = f"{codec.name}: PSNR over {codecs[0].name} in dB"
+            _print(console, title, _over(rows, first), "gain_db", 2)
+        first = first or {(r["rate"], r["snr_db"]): r["psnr_db"] for r in rows}
+        all_rows += rows
+    return {
+        "source": name,
+        "split": "test",
+        "small": small,
+        "pictures": len(found.pictures),
+        "skipped": found.skipped,
+        "rows": all_rows,
+    }
+
+
+def _load(args: argparse.Namespace, name: str) -> ImageCodec:
+    from models.image_codec import ImageCodec
+
+    codec = ImageCodec.load(name, **({"directory": Path(args.weights)} if args.weights else {}))
+    if args.constellation:
+        analog = args.constellation == "analog"
+        codec.bits_per_symbol = 0 if analog else int(args.constellation).bit_length() - 1
+    if odd := [r for r in args.rates or () if r not in codec.rates]:
+        raise ConfigError(f"rates has {odd[0]!r}, permitted: {', '.join(codec.rates)}")
+    return codec
+
+
 def run(args: argparse.Namespace) -> int:
     """Measure, print and store; returns the exit code. Raises ConfigError, ModelError."""
     # Here, not above: the command line asks for the options without paying for torch.
     import torch
 
-    from models.image_codec import ImageCodec
+    from host.evaluate.jscc_plots import curves
     from models.weights_io import read_card, write_atomic
 
     require_range("pictures", args.pictures, 1, 10**6)
     require_range("photos", args.photos, 1, 10**6)
-    require_range("seed", args.seed, 0, 2**63 - 1)
-    require_range("threads", args.threads, 0, 1024)
-    if args.json and not Path(args.json).absolute().parent.is_dir():
-        raise ConfigError(f"json is {args.json!r}, permitted: a file in an existing folder")
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    where = {"directory": Path(args.weights)} if args.weights else {}
-    codec = ImageCodec.load(args.name, **where)
-    if args.constellation:
-        analog = args.constellation == "analog"
-        codec.bits_per_symbol = 0 if analog else int(args.constellation).bit_length() - 1
-    rates = tuple(args.rates or codec.rates)
-    if odd := [r for r in rates if r not in codec.rates]:
-        raise ConfigError(f"rates has {odd[0]!r}, permitted: {', '.join(codec.rates)}")
-
+    prepare(args)
+    if len(set(args.name)) < len(args.name):
+        raise ConfigError(f"name is {' '.join(args.name)}, permitted: each once")
+    where = (Path(args.weights),) if args.weights else ()
+    codecs = [_load(args, name) for name in args.name]
     console = Console()
     result = {
-        "model": args.name,
-        "sha256": read_card(args.name, *where.values())["sha256"],
+        "models": [
+            {
+                "model": codec.name,
+                "sha256": read_card(codec.name, *where)["sha256"],
+                "constellation": 1 << codec.bits_per_symbol if codec.bits_per_symbol else None,
+            }
+            for codec in codecs
+        ],
         "channel": "awgn",
-        **({"constellation": 1 << codec.bits_per_symbol} if codec.bits_per_symbol else {}),
         "snr": "Es/N0 per complex symbol",
         "seed": args.seed,
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
-        "sources": [],
+        "sources": [_source(codecs, args, path, console) for path in args.data],
     }
-    for path in args.data:
-        found = _limit(args, path)
-        name = Path(path).name
-        shown = track(found.pictures, f"{name}: {len(found.pictures)} pictures", console=console)
-        rows = measure(codec, shown, rates, args.seed)
-        _print(console, f"{name}: mean PSNR in dB", rows, "psnr_db", 2)
-        if any(r["ms_ssim"] is not None for r in rows):
-            _print(console, f"{name}: mean MS-SSIM", rows, "ms_ssim", 4)
-        result["sources"].append(
-            {
-                "source": name,
-                "split": "test",
-                "pictures": len(found.pictures),
-                "skipped": found.skipped,
-                "rows": rows,
-            }
-        )
     if args.json:
-        write_atomic(Path(args.json), (json.dumps(result, indent=1) + "\n").encode())
+        write_json(args.json, result)
         log.info("wrote %s", args.json)
+    if args.plot:
+        write_atomic(Path(args.plot), curves(result, PEERS))
+        log.info("wrote %s", args.plot)
     return 0
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 from host.evaluate import jscc  # noqa: E402
+from models.weights_io import WEIGHTS_DIR  # noqa: E402
 from semcom_blocks.errors import ConfigError, ModelError  # noqa: E402
 
 
@@ -71,13 +72,38 @@ def test_a_run_prints_and_stores_a_repeatable_table(data, tmp_path, capsys):
     assert file.read_text(encoding="utf-8") == first
 
 
+def test_several_models_are_compared_and_drawn(data, tmp_path, capsys):
+    file, plot = tmp_path / "table.json", tmp_path / "curves.png"
+    renamed = data.rename(data.parent / "cifar10")
+    for suffix in ("json", "safetensors"):
+        content = (WEIGHTS_DIR / f"jscc-v2.{suffix}").read_bytes()
+        for name in "ab":
+            (tmp_path / f"{name}.{suffix}").write_bytes(content)
+    words = ["--data", str(renamed), "--name", "a", "b", "--weights", str(tmp_path)]
+    words += ["--rates", "1/6", "--json", str(file), "--plot", str(plot)]
+    assert jscc.run(options(*words)) == 0
+    result = json.loads(file.read_text(encoding="utf-8"))
+    assert [model["model"] for model in result["models"]] == ["a", "b"]
+    rows = result["sources"][0]["rows"]
+    half = len(jscc.SNRS_DB)
+    assert [r["psnr_db"] for r in rows[:half]] == [r["psnr_db"] for r in rows[half:]]
+    printed = capsys.readouterr().out
+    assert "0.00" in printed  # the second over the first
+    margin = rows[0]["psnr_db"] - jscc.PEERS["1/6"][0]
+    assert f"{margin:.2f}" in printed
+    with Image.open(plot) as page:
+        assert page.width > 400
+
+
 @pytest.mark.parametrize(
     ("words", "error", "named"),
     [
         (["--rates", "1/7"], ConfigError, "'1/7'"),
         (["--pictures", "0"], ConfigError, "pictures is 0"),
         (["--json", "/nowhere/at/all.json"], ConfigError, "all.json"),
+        (["--plot", "/nowhere/at/all.png"], ConfigError, "all.png"),
         (["--name", "nobody"], ModelError, r"nobody\.json"),
+        (["--name", "jscc-v2", "jscc-v2"], ConfigError, "each once"),
     ],
 )
 def test_refusals(data, words, error, named):
