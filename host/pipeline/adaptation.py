@@ -22,6 +22,7 @@ from host.pipeline.semantics import Semantics, SentStream
 from semcom_blocks.link.fragment import split
 from semcom_blocks.link.message import SemanticMessage
 from semcom_blocks.link.packets import MAX_PAYLOAD_BYTES, OVERHEAD_BYTES
+from semcom_blocks.phy.interleave import naming
 from semcom_blocks.phy.numerology import Numerology
 
 #: Words of a sounding job: it is sent for its frames' channel estimates.
@@ -66,7 +67,8 @@ def controller_of(run: RunConfig) -> Controller:
 
 def need_of(run: RunConfig, sent: Semantics) -> JobNeed:
     """Packets of the prompt and bits of the streams, as the link will cut them."""
-    pairs = tuple((key, stream.descriptor) for key, stream in sent.streams.items())
+    order = naming(run.link.interleaver)  # the sender adds it
+    pairs = tuple((key, {**stream.descriptor, **order}) for key, stream in sent.streams.items())
     message = SemanticMessage(sent.prompt_on_air, pairs).to_bytes()
     packets = tuple(len(part) + OVERHEAD_BYTES for part in split(message, MAX_PAYLOAD_BYTES))
     streams = tuple(

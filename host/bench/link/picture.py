@@ -16,6 +16,7 @@ from host.bench.link import air, paths
 from host.bench.link.intervals import mean
 from semcom_blocks.phy.interleave import gather, spread
 from semcom_blocks.phy.numerology import Numerology
+from semcom_blocks.phy.precoding import DEFAULT_PRECODING
 from semcom_blocks.phy.receiver import receive
 
 PHOTO = "chelsea"
@@ -68,7 +69,7 @@ def _received(
     on_air = spread(latents)
     for start in range(0, len(latents), PER_FRAME):
         piece = slice(start, start + PER_FRAME)
-        sent = air.build(numerology, on_air[piece])
+        sent = air.build(numerology, on_air[piece], precoding=DEFAULT_PRECODING)
         path = paths.draw(channel, numerology, rng)
         cfo_hz = air.random_cfo_hz(numerology, rng)
         capture = air.find(air.send(sent, path, rng, snr_db=snr_db, cfo_hz=cfo_hz), sent)
