@@ -9,6 +9,7 @@ import pytest
 import zmq
 
 from semcom_blocks import wire
+from semcom_blocks.phy.interleave import INTERLEAVERS
 from semcom_blocks.wire import Message
 from tests.semcom_blocks.radio.processes import (
     CHANNEL,
@@ -120,6 +121,29 @@ def test_a_job_tells_all_that_was_measured(next_job):
     assert 6 < report["papr_db"] < 12
     assert report["frames_sent"] == report["frames_total"] == len(frames)
     assert report["samples_sent"] > 40_000
+
+
+@pytest.mark.parametrize(("interleaver", "precoding"), [("random", "dft"), ("none", "none")])
+def test_what_the_sender_is_told_reaches_the_receiver_by_the_air(tmp_path, interleaver, precoding):
+    """Its job says nothing of either; mixed symbols of a frame share one error variance."""
+    where, channel = endpoints(), {"model": "multipath", "delay_spread_s": 1e-6, "snr_db": 25.0}
+    link = {"interleaver": interleaver, "precoding": precoding}
+    with (
+        Radio(tmp_path, "rx", endpoints=where),
+        Radio(tmp_path, "tx", endpoints=where, channel=channel, link=link),
+        Host(where["source"], where["sink"]) as host,
+    ):
+        host.ready()
+        result = host.carry(5, "a cat", 12_000)
+    received = result.received[0]
+    told_db = -10 * np.log10(np.mean(received.arrays["noise_var_1"]))
+    assert result.error_db() == pytest.approx(told_db, abs=1)
+    assert told_db > 10
+    frames = received.meta["frames_received"]
+    variances = len(np.unique(received.arrays["noise_var_1"]))
+    assert variances == (48 * frames if precoding == "none" else frames)
+    number = INTERLEAVERS.index(interleaver)
+    assert received.meta["streams"][0]["descriptor"] == {"c": "test", "i": number, "n": 12_000}
 
 
 def test_a_job_in_bands_tells_the_snr_of_each_on_both_sides(pair):
