@@ -10,6 +10,7 @@ from host.cli.models import add_models, run
 BENCHES = {
     "air": "host.bench.air",
     "allocation": "host.bench.allocation",
+    "codec": "host.bench.codec",
     "estimator": "host.bench.estimator",
     "link": "host.bench.link",
     "phy": "host.bench.phy",
