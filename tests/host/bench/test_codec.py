@@ -6,9 +6,17 @@ import json
 
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 from host.bench import codec  # noqa: E402
 from semcom_blocks.errors import ConfigError, ModelError  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """The bench takes one thread; what runs after it shall have all again."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 def options(*words):
