@@ -15,6 +15,7 @@ exceeds its full scale, and noise of fixed power behind it.  There a lower PAPR 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -204,7 +205,7 @@ def row_of(
     pieces = heard(driven(limited.frames, papr_db), "awgn", args.full_scale_snr_db, key)
     row["limited_psnr_db"] = psnr(codec, limited, pieces, how)
     row = {name: round(value, 3) for name, value in row.items()}
-    row["ccdf"] = [float(np.mean(power > level)) for level in levels]
+    row["ccdf"] = [round(float(np.mean(power > level)), 6) for level in levels]
     return row | {"carrier_power_db": carriers_db.round(2).tolist()}
 
 
@@ -258,6 +259,12 @@ def markdown(rows: Sequence[Record]) -> str:
     return "\n".join(lines)
 
 
+def document(head: Record, rows: Sequence[Record]) -> str:
+    """JSON of ``head`` and the rows, a line each."""
+    lines = ",\n".join("  " + json.dumps(row) for row in rows)
+    return f'{json.dumps(head)[:-1]}, "rows": [\n{lines}\n]}}\n'
+
+
 def run(args: argparse.Namespace) -> int:
     """Measure every setting on every photo, print the means, store and draw; raises SemcomError."""
     from host.images import load_image
@@ -283,9 +290,9 @@ def run(args: argparse.Namespace) -> int:
         head = {
             "codec": codec.name, "rate": args.rate, "snr_db": args.snr_db, "seed": args.seed,
             "full_scale_snr_db": args.full_scale_snr_db, "levels_db": LEVELS_DB.tolist(),
-            "means": means(rows), "rows": rows,
+            "means": means(rows),
         }  # fmt: skip
-        output.write_json(args.json, head)
+        write_atomic(Path(args.json), document(head, rows).encode())
     if args.plot:
         from host.evaluate.waveform_plots import curves
 

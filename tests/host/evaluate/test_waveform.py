@@ -3,6 +3,7 @@
 
 import argparse
 import io
+import json
 
 import numpy as np
 import pytest
@@ -121,6 +122,7 @@ def test_table_and_page(rows):
     lines = waveform.markdown(waveform.means(rows)).splitlines()
     assert len(lines) == 2 + len(SETTINGS)
     assert len({line.count("|") for line in lines}) == 1
+    assert json.loads(waveform.document({"seed": 1}, rows)) == {"seed": 1, "rows": rows}
     with Image.open(io.BytesIO(curves(rows, waveform.LEVELS_DB.tolist()))) as page:
         assert page.width > 1000
 
