@@ -73,7 +73,8 @@ def test_quality_falls_gently_with_lost_symbols(codec, photo):
 
 
 def test_cut_off_behind_a_prefix_the_picture_gets_coarser(codec, photo):
-    """Symbols of rate 1/3 of which only a lower rate's arrive."""
+    """Symbols of rate 1/3 of which only a lower rate's arrive: what is cut off held the mates of
+    strong coefficients, so that this is for accidents; a lower rate is chosen at the encoder."""
     symbols, descriptor = codec.encode(photo, "1/3", 19)
     scores = []
     for rate in ("1/24", "1/12", "1/6", "1/3"):
@@ -82,7 +83,8 @@ def test_cut_off_behind_a_prefix_the_picture_gets_coarser(codec, photo):
         decoded = codec.decode(np.where(cut, 0, symbols), variance, descriptor)
         scores.append(psnr_db(photo, decoded))
     assert np.all(np.diff(scores) > 0.5), scores
-    assert scores[0] > 20
+    assert scores[0] > 15
+    assert scores[2] > 28
 
 
 def test_a_stale_snr_at_the_encoder_costs_little(codec, photo):

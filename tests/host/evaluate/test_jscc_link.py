@@ -35,7 +35,7 @@ def weights(tmp_path_factory):
         path = folder / f"{name}.safetensors"
         card = {"sha256": save_weights(path, model.state_dict()), "config": vars(model.config)}
         (folder / f"{name}.json").write_text(json.dumps(card), encoding="utf-8")
-        model.decoder.mean.data += 0.1
+        model.decoder.mean.data += 0.3
     return folder
 
 
