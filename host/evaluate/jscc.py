@@ -27,6 +27,7 @@ from rich.table import Table
 
 from host.datasets import SMALL_SIDE, PictureSet, load_pictures
 from host.evaluate.output import prepare, write_json
+from host.images import load_image
 from semcom_blocks.errors import ConfigError, require_range
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SNRS_DB = (1.0, 4.0, 7.0, 10.0, 13.0, 19.0)  # those of the literature's tables
+BUNDLED = "photos"
+PHOTOS = ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket")
 MS_SSIM_SIDE = 176  # torchmetrics: the side over 16 must exceed the window less 1, 10
 #: CIFAR-10, mean PSNR in dB at SNRS_DB: at each the best of five models of 0.15 M parameters, each
 #: for one rate and one SNR, of a public PyTorch DeepJSCC (Bourtsoulatze et al. 2019).
@@ -52,9 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--data",
         action="append",
-        required=True,
         metavar="PATH",
-        help="folder or zip of pictures (its split 'test' is used), may be repeated",
+        help="folder or zip of pictures (its split 'test' is used), may be repeated; "
+        f"{BUNDLED!r}: {len(PHOTOS)} photos of the size of Kodak's, from scikit-image (default)",
     )
     add("--json", metavar="FILE", help="write the tables there as well (default: not written)")
     add("--plot", metavar="FILE", help="draw the curves as PNG there (default: not drawn)")
@@ -140,6 +143,9 @@ def measure(
 
 def _limit(args: argparse.Namespace, path: str) -> PictureSet:
     """The test pictures of ``path``, as many as the options allow for their size."""
+    if path == BUNDLED:
+        names = PHOTOS[: args.photos]
+        return PictureSet(BUNDLED, "test", [load_image(name).pixels for name in names], 0)
     first = load_pictures(path, "test", 1).pictures[0]
     small = max(first.shape[:2]) <= SMALL_SIDE
     return load_pictures(path, "test", args.pictures if small else args.photos)
@@ -247,7 +253,7 @@ def run(args: argparse.Namespace) -> int:
         "snr": "Es/N0 per complex symbol",
         "seed": args.seed,
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
-        "sources": [_source(codecs, args, path, console) for path in args.data],
+        "sources": [_source(codecs, args, path, console) for path in args.data or [BUNDLED]],
     }
     if args.json:
         write_json(args.json, result)

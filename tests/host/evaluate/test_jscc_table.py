@@ -46,6 +46,15 @@ def test_ms_ssim_needs_a_large_picture():
     assert jscc.ms_ssim(photo, 255 - photo) < 0.5
 
 
+def test_without_data_bundled_photos_are_taken():
+    pytest.importorskip("skimage")
+    args = options("--photos", "3")
+    found = jscc._limit(args, jscc.BUNDLED)
+    assert args.data is None
+    assert len(found.pictures) == 3
+    assert all(min(p.shape[:2]) >= jscc.MS_SSIM_SIDE for p in found.pictures)
+
+
 def test_noise_has_the_variance_it_reports():
     symbols = np.ones(200_000, np.complex64)
     received, variance = jscc.awgn(symbols, 7.0, np.random.default_rng(2))
