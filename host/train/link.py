@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -22,6 +24,16 @@ FADING_SHARE = (
 )
 ERASURE_SHARE, ERASURE_MAX = 0.1, 0.4  # lost frames, interleaved
 MIN_FADE = 0.01  # -20 dB: below, the receiver calls a symbol erased
+
+
+class Condition(Protocol):
+    """What every link draws: planes sent and the SNR that the encoder assumes, (B,) each."""
+
+    @property
+    def planes(self) -> Tensor: ...
+
+    @property
+    def encoder_snr_db(self) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,31 @@ def draw_conditions(
     return Conditions(planes, encoder_snr_db, noise_var.masked_fill(~sent, torch.inf))
 
 
+def through(
+    model: Jscc,
+    pictures: Tensor,
+    conditions: Condition,
+    channel: Callable[[Tensor], tuple[Tensor, Tensor]],
+    shared_power: bool = False,
+    hardness: float = math.inf,
+) -> Tensor:
+    """Encode (B,3,H,W) in [0,1], send unit-power latents (B,L,h,w) through ``channel``, decode.
+
+    ``channel``: what was received, 0 where lost, and its noise variance (B,L/2,h,w), inf there.
+    A model with a constellation sends its points, ``hardness`` as in :mod:`models.constellation`.
+    The result is not clamped.
+    """
+    planes, snr_db = conditions.planes, conditions.encoder_snr_db
+    latents = model.encode(pictures, snr_db, planes)
+    sent = transmit(latents, planes, shared_power)
+    if model.config.bits_per_symbol:
+        kept = kept_channels(planes, latents.shape[1])
+        sent = quantise(sent, kept, model.config.bits_per_symbol, hardness, shared_power)
+    received, noise_var = channel(sent)
+    whole = receive(received, noise_var, snr_db, planes, shared_power)
+    return model.decode(received, noise_var, whole)
+
+
 def through_link(
     model: Jscc,
     pictures: Tensor,
@@ -82,19 +119,12 @@ def through_link(
     shared_power: bool = False,
     hardness: float = math.inf,
 ) -> Tensor:
-    """Encode (B,3,H,W) in [0,1], normalise, add complex noise, decode; not clamped.
+    """:func:`through` complex white noise of the conditions' variances."""
 
-    A model with a constellation sends its points, ``hardness`` as in :mod:`models.constellation`.
-    """
-    planes, snr_db = conditions.planes, conditions.encoder_snr_db
-    latents = model.encode(pictures, snr_db, planes)
-    sent = transmit(latents, planes, shared_power)
-    if model.config.bits_per_symbol:
-        kept = kept_channels(planes, latents.shape[1])
-        sent = quantise(sent, kept, model.config.bits_per_symbol, hardness, shared_power)
-    sigma = (conditions.noise_var / 2).sqrt().repeat_interleave(2, dim=1)  # per real dimension
-    lost = torch.isinf(sigma)
-    noise = torch.randn(sent.shape, generator=generator) * sigma.masked_fill(lost, 0.0)
-    received = (sent + noise).masked_fill(lost, 0.0)
-    whole = receive(received, conditions.noise_var, snr_db, planes, shared_power)
-    return model.decode(received, conditions.noise_var, whole)
+    def channel(sent: Tensor) -> tuple[Tensor, Tensor]:
+        sigma = (conditions.noise_var / 2).sqrt().repeat_interleave(2, dim=1)  # per real dimension
+        lost = torch.isinf(sigma)
+        noise = torch.randn(sent.shape, generator=generator) * sigma.masked_fill(lost, 0.0)
+        return (sent + noise).masked_fill(lost, 0.0), conditions.noise_var
+
+    return through(model, pictures, conditions, channel, shared_power, hardness)

@@ -29,12 +29,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from host.train.link import MISMATCH_DB, MISMATCH_SHARE, RATE_WEIGHTS, TRAIN_SNR_DB
+from host.train.link import (
+    MISMATCH_DB,
+    MISMATCH_SHARE,
+    RATE_WEIGHTS,
+    TRAIN_SNR_DB,
+    through,
+)
 from host.train.ofdm_waveform import NUMEROLOGY, Waveform, clip_and_filter, estimate, mmse, waveform
-from models.constellation import quantise
 from models.jscc import Jscc
 from models.rates import RATE_PLANES
-from models.symbols import kept_channels, receive, transmit
 from semcom_blocks.phy.acquire import backoff
 
 FRAMES = (1, 2, 4, 8)  # of a picture, one of them for a whole batch
@@ -218,17 +222,10 @@ def through_link(
     shared_power: bool = False,
     hardness: float = math.inf,
 ) -> Tensor:
-    """Encode (B,3,H,W) in [0,1], normalise, send in OFDM frames, receive, decode; not clamped.
+    """:func:`host.train.link.through` the air of :func:`over_air`."""
 
-    ``shared_power`` and ``hardness`` as in :func:`host.train.link.through_link`.
-    """
-    planes, snr_db = conditions.planes, conditions.encoder_snr_db
-    latents = model.encode(pictures, snr_db, planes)
-    sent = transmit(latents, planes, shared_power)
-    if model.config.bits_per_symbol:
-        kept = kept_channels(planes, latents.shape[1])
-        sent = quantise(sent, kept, model.config.bits_per_symbol, hardness, shared_power)
-    with torch.autocast(sent.device.type, enabled=False):  # phases of eight bits are none
-        received, noise_var = over_air(sent.float(), conditions, generator)
-    whole = receive(received, noise_var, snr_db, planes, shared_power)
-    return model.decode(received, noise_var, whole)
+    def channel(sent: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(sent.device.type, enabled=False):  # phases of eight bits are none
+            return over_air(sent.float(), conditions, generator)
+
+    return through(model, pictures, conditions, channel, shared_power, hardness)
