@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Latents as points of a square M-QAM constellation, soft while training, hard in use.
 
-Per real dimension the points are c_j = Δ·(j - (N-1)/2), N = sqrt(M). The step Δ is WIDENING times
-that which quantises a Gaussian best (J. Max, "Quantizing for minimum distortion", IRE Trans. 1960,
-table II): the planes of latents are of unequal power, so their tails are heavy (kurtosis 6.4), and
-what lies beyond the last point costs most. With hardness β
+Symbols are mixed first (:mod:`models.mixing`): they are near to Gaussian. Per real dimension
+the points are c_j = Δ·(j - (N-1)/2), N = sqrt(M), with the step Δ that quantises a Gaussian best
+(J. Max, "Quantizing for minimum distortion", IRE Trans. 1960, table II). With hardness β
 
     soft(x) = sum over j of c_j·w_j,   w = softmax(-β·((x - c_j) / Δ)²)        (β → ∞: nearest)
 
@@ -23,17 +22,15 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from models.symbols import POWER_FLOOR, normalise_power
+from models.mixing import mix
+from models.symbols import kept_channels, normalise_power
 from semcom_blocks.errors import ConfigError
 
 #: Bits per symbol → the best step for a Gaussian of unit variance per real dimension.
 STEPS = {2: 1.596, 4: 0.9957, 6: 0.5860, 8: 0.3352}
-WIDENING = 1.6  # the best of 1 to 2.5 for jscc-v1's pictures at 10 and 19 dB, 16- to 256-QAM
 FIRST_HARDNESS, LAST_HARDNESS = 0.5, 20.0  # neighbours share a point; weights are all but 0 and 1
 HARD_FROM = 0.8  # share of the training after which points are taken whole
 
@@ -44,7 +41,7 @@ def points(bits_per_symbol: int) -> Tensor:
         permitted = ", ".join(map(str, STEPS))
         raise ConfigError(f"bits_per_symbol is {bits_per_symbol}, permitted: {permitted}")
     count = 1 << (bits_per_symbol // 2)
-    step = WIDENING * STEPS[bits_per_symbol] * math.sqrt(0.5)  # half the power in each dimension
+    step = STEPS[bits_per_symbol] * math.sqrt(0.5)  # half the power in each dimension
     return step * (torch.arange(count) - (count - 1) / 2)
 
 
@@ -72,30 +69,23 @@ def soft(latents: Tensor, bits_per_symbol: int, hardness: float) -> Tensor:
 
 def quantise(
     latents: Tensor,
-    kept: Tensor,
+    planes: Tensor,
     bits_per_symbol: int,
     hardness: float = math.inf,
     shared: bool = False,
 ) -> Tensor:
-    """Unit-power latents (B,L,h,w) → points of unit mean power, same shape.
+    """Unit-power latents (B,L,h,w), 2·planes (B,) sent → mixed points of unit mean power.
 
-    kept (B,L,1,1) and ``shared`` as in :func:`models.symbols.normalise_power`; channels that are
-    not kept come back as 0. An infinite hardness gives points whole; where gradients are recorded
-    theirs is that of LAST_HARDNESS.
+    ``shared`` as in :func:`models.symbols.normalise_power`; channels that are not sent come back as
+    0. An infinite hardness gives points whole; where gradients are recorded theirs is that of
+    LAST_HARDNESS.
     """
+    mixed = mix(latents, planes)
     if math.isinf(hardness):
-        found = nearest(latents, bits_per_symbol)
-        if latents.requires_grad:
-            bent = soft(latents, bits_per_symbol, LAST_HARDNESS)
+        found = nearest(mixed, bits_per_symbol)
+        if mixed.requires_grad:
+            bent = soft(mixed, bits_per_symbol, LAST_HARDNESS)
             found = bent + (found - bent).detach()
     else:
-        found = soft(latents, bits_per_symbol, hardness)
-    return normalise_power(found, kept, shared)
-
-
-def on_points(symbols: NDArray[np.complex64], bits_per_symbol: int) -> NDArray[np.complex64]:
-    """Unit-power symbols, any shape → the nearest points, scaled to unit mean power."""
-    parts = torch.from_numpy(np.ascontiguousarray(symbols).view(np.float32))
-    found = nearest(parts, bits_per_symbol).numpy().view(np.complex64)
-    power = np.mean(np.square(np.abs(found)), dtype=np.float64)
-    return found * np.float32(1 / math.sqrt(max(power, POWER_FLOOR)))
+        found = soft(mixed, bits_per_symbol, hardness)
+    return normalise_power(found, kept_channels(planes, latents.shape[1]), shared)

@@ -20,8 +20,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from models.constellation import on_points
+from models.constellation import quantise
 from models.jscc import Jscc, JsccConfig
+from models.mixing import unmix
 from models.rates import RATE_PLANES, RATES
 from models.symbols import Reception, receive, transmit
 from models.transform import STRIDE, pixels
@@ -122,11 +123,12 @@ class ImageCodec:
         for inner, outer, cut in _tiles(rows, columns, self.model.config.halo):
             tile = self.model.encode(self._picture_tile(image, outer), *known)
             latents[:, :, inner[0], inner[1]] = tile[:, : 2 * planes, cut[0], cut[1]].cpu()
-        sent = transmit(latents, torch.tensor([planes]))[0].numpy()
+        sent = transmit(latents, torch.tensor([planes]))
+        if self.bits_per_symbol:
+            sent = quantise(sent, torch.tensor([planes]), self.bits_per_symbol)
+        sent = sent[0].numpy()
         symbols = np.empty((planes, rows, columns), np.complex64)
         symbols.real, symbols.imag = sent[0::2], sent[1::2]
-        if self.bits_per_symbol:
-            symbols = on_points(symbols, self.bits_per_symbol)
         descriptor = {
             "c": self.name,
             "w": width,
@@ -174,6 +176,10 @@ class ImageCodec:
         trusted = trusted.astype(np.float32).reshape(grid)
 
         latents = np.stack([clean.real, clean.imag], axis=1).reshape(1, 2 * planes, rows, columns)
+        if self.bits_per_symbol:
+            known = torch.from_numpy(latents), torch.from_numpy(trusted[None])
+            back, noise = unmix(*known, torch.tensor([planes]))
+            latents, trusted = back.numpy(), noise[0].numpy()
         whole = receive(
             torch.from_numpy(latents),
             torch.from_numpy(trusted[None]),

@@ -40,7 +40,7 @@ def dct_matrix(size: int) -> Tensor:
     return (scale * angle.cos()).float()
 
 
-def _spans(length: int) -> Iterator[tuple[slice, int]]:
+def spans(length: int) -> Iterator[tuple[slice, int]]:
     """Runs of equal blocks along one side of the grid: (latents covered, latents per block)."""
     whole = length // BLOCK * BLOCK
     if whole:
@@ -106,8 +106,8 @@ class BlockTransform(nn.Module):
         """Picture (B,3,4h,4w) → (B,L,h,w), entry 0 of each block zero."""
         batch, _, height, width = picture.shape
         out = picture.new_empty(batch, self.latents, height // STRIDE, width // STRIDE)
-        for rows, a in _spans(height // STRIDE):
-            for columns, b in _spans(width // STRIDE):
+        for rows, a in spans(height // STRIDE):
+            for columns, b in spans(width // STRIDE):
                 part = picture[:, :, pixels(rows), pixels(columns)]
                 spectrum = self._spectrum(part, a, b)
                 m, n = spectrum.shape[1:3]
@@ -121,8 +121,8 @@ class BlockTransform(nn.Module):
         """(B,L,h,w) → picture (B,3,4h,4w), coefficients beyond L taken as zero."""
         batch, _, height, width = latents.shape
         out = latents.new_empty(batch, 3, height * STRIDE, width * STRIDE)
-        for rows, a in _spans(height):
-            for columns, b in _spans(width):
+        for rows, a in spans(height):
+            for columns, b in spans(width):
                 part = latents[:, :, rows, columns]
                 m, n = part.shape[2] // a, part.shape[3] // b
                 grid = part.reshape(batch, self.latents, m, a, n, b).permute(0, 2, 4, 1, 3, 5)
@@ -143,8 +143,8 @@ class BlockTransform(nn.Module):
         """Each latent's place in the order of a whole block, 0…64·L-1: (L,h,w) integers."""
         device = self.log_variance.device
         out = torch.empty(self.latents, height, width, dtype=torch.long, device=device)
-        for rows, a in _spans(height):
-            for columns, b in _spans(width):
+        for rows, a in spans(height):
+            for columns, b in spans(width):
                 count = self.latents * a * b
                 rank = torch.arange(count, device=device) * (BLOCK * BLOCK) // (a * b)
                 m, n = (rows.stop - rows.start) // a, (columns.stop - columns.start) // b

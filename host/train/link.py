@@ -13,6 +13,7 @@ from torch import Tensor
 
 from models.constellation import quantise
 from models.jscc import Jscc
+from models.mixing import unmix
 from models.rates import RATE_PLANES
 from models.symbols import kept_channels, receive, transmit
 
@@ -104,9 +105,10 @@ def through(
     latents = model.encode(pictures, snr_db, planes)
     sent = transmit(latents, planes, shared_power)
     if model.config.bits_per_symbol:
-        kept = kept_channels(planes, latents.shape[1])
-        sent = quantise(sent, kept, model.config.bits_per_symbol, hardness, shared_power)
+        sent = quantise(sent, planes, model.config.bits_per_symbol, hardness, shared_power)
     received, noise_var = channel(sent)
+    if model.config.bits_per_symbol:
+        received, noise_var = unmix(received, noise_var, planes)
     whole = receive(received, noise_var, snr_db, planes, shared_power)
     return model.decode(received, noise_var, whole)
 

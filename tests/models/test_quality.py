@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The shipped weights at their operating points, on photos they were not trained on.
 
-Golden figures: ``golden/jscc-v2.json``. After new weights, write them anew with
+Golden figures: ``golden/NAME.json``. After new weights, write them anew with
 ``SEMCOM_REGENERATE_GOLDEN=1 pytest tests/models/test_quality.py`` and look at the difference.
 """
 
@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.image_codec import symbol_count
+from models.image_codec import ImageCodec, symbol_count
 
-GOLDEN = Path(__file__).parent / "golden" / "jscc-v2.json"
+GOLDEN = Path(__file__).parent / "golden"
+NAMES = ("jscc-v2", "jscc-ofdm-v1", "jscc-qam64-v1")
 TOLERANCE_DB = 0.05
 SEED = 11
 
@@ -41,15 +42,25 @@ def photo(photos):
     return photos["chelsea"][:240, :320]
 
 
-def test_golden_table(codec, photo):
+@pytest.mark.parametrize("name", NAMES)
+def test_golden_table(name, photo):
+    codec = ImageCodec.load(name)
     measured = {
         f"{rate} {snr_db} dB": round(float(send(codec, photo, rate, snr_db)), 3)
         for rate, snr_db in [("1/6", 1), ("1/6", 10), ("1/6", 19), ("1/24", 7), ("1/12", 10)]
     }
+    golden = GOLDEN / f"{name}.json"
     if os.environ.get("SEMCOM_REGENERATE_GOLDEN"):
-        GOLDEN.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    expected = json.loads(GOLDEN.read_text(encoding="utf-8"))
+        golden.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    expected = json.loads(golden.read_text(encoding="utf-8"))
     assert measured == pytest.approx(expected, abs=TOLERANCE_DB)
+
+
+def test_points_are_what_weights_with_a_constellation_send(photo):
+    symbols, _ = ImageCodec.load("jscc-qam64-v1").encode(photo, "1/6", 10)
+    levels = np.unique(np.round(symbols.real, 4))
+    assert len(levels) == 8
+    assert np.allclose(np.diff(levels), np.diff(levels)[0], atol=2e-4)
 
 
 def test_better_channels_and_higher_rates_give_better_pictures(codec, photo):
