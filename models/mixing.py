@@ -45,6 +45,7 @@ def _blockwise(
 
     grid (B,L,h,w); C = ``per_plane``·planes of each picture.
     """
+    grid = grid.float()
     out = grid.clone()
     _, _, height, width = grid.shape
     for count in planes.unique().tolist():
@@ -55,7 +56,8 @@ def _blockwise(
                 part = grid[rows, :channels, top, left]
                 n, _, high, wide = part.shape
                 cut = part.reshape(n, channels, high // a, a, wide // b, b)
-                done = action(cut.permute(0, 2, 4, 1, 3, 5)).permute(0, 3, 1, 4, 2, 5)
+                with torch.autocast(grid.device.type, enabled=False):  # eight bits are too few
+                    done = action(cut.permute(0, 2, 4, 1, 3, 5)).permute(0, 3, 1, 4, 2, 5)
                 out[rows, :channels, top, left] = done.reshape(part.shape)
     return out
 

@@ -66,3 +66,11 @@ def test_a_lost_symbol_takes_a_little_of_everything():
     back, _ = unmix(mixed, noise_var.masked_fill(lost, torch.inf), PLANES)
     share = (back - x).square().sum() / x.square().sum()
     assert 0.05 < share < 0.15
+
+
+def test_training_in_eight_bit_mantissas_leaves_symbols_exact():
+    x = latents(8, 8).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        back, _ = unmix(mix(x, PLANES), known(8, 8), PLANES)
+    assert back.dtype == torch.float32
+    assert torch.allclose(back, x, atol=1e-5)
