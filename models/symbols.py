@@ -131,7 +131,7 @@ def receive(
     mark = _marks(symbols, blocks)
     found = _totals(mark * 2**0.5 * _slots(received) * trust, shared)
     seen = found / (1 + _totals(mark.square() * trust, shared))
-    # What was seen has been divided by sqrt(1 + taken²·inserted²), the gain's own power, as well.
+    # What was seen has been divided by sqrt(1 + taken·inserted²) too, for the gain's own power.
     taken = gain_energy(symbols) / (2 * symbols)
     rest = (1 - taken * seen.square()).clamp_min(SMALLEST_REST)
     inserted = (seen / rest.sqrt()).clamp(GAIN_LOW, GAIN_HIGH)
