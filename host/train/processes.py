@@ -179,6 +179,19 @@ def _explain(processes: list, folder: Path) -> None:
         raise getattr(errors, kind)(text) from None
 
 
+def _leave(team: Team) -> None:
+    """End this process, once all have come here, without taking down the interpreter.
+
+    Gloo's threads may still hold tensors when the interpreter goes; freeing them then needs a lock
+    that is gone, and the process aborts after its work was done.
+    """
+    team.accelerator.wait_for_everyone()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
 def _work(rank: int, args: argparse.Namespace, folder: Path, level: int) -> None:
     """Be one of the processes."""
     logging.basicConfig(
@@ -193,7 +206,7 @@ def _work(rank: int, args: argparse.Namespace, folder: Path, level: int) -> None
         args.team = Team(rank, args.processes, args.threads, folder, bfloat16)
         args.batch //= args.processes
         args.run(args)
-        args.team.accelerator.end_training()
+        _leave(args.team)
     except SemcomError as error:
         text = json.dumps([type(error).__name__, str(error)])
         (folder / f"error-{rank}.json").write_text(text, encoding="utf-8")
