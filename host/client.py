@@ -68,10 +68,10 @@ class HostClient:
         raise PeerError(f"host service at {self._endpoint} does not answer within {timeout_s:g} s")
 
     def encode(
-        self, image: np.ndarray, rate: str, snr_db: float
+        self, image: np.ndarray, rate: str, snr_db: float, fading: bool = False
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """uint8 (H, W, 3) → complex64 symbols (k,) and their descriptor."""
-        meta = {"rate": rate, "snr_db": float(snr_db)}
+        meta = {"rate": rate, "snr_db": float(snr_db), "fading": bool(fading)}
         reply = self.request(Message("encode", meta, {"image": image}), "encoded")
         return reply.array("symbols", np.complex64, 1), reply.value("descriptor", dict)
 

@@ -25,17 +25,20 @@ from models.jscc import Jscc, JsccConfig
 from models.mixing import unmix
 from models.rates import RATE_PLANES, RATES
 from models.symbols import Reception, receive, transmit
-from models.transform import STRIDE, pixels
+from models.transform import BLOCK, STRIDE, pixels
 from models.weights_io import WEIGHTS_DIR, base_state, load_into, read_card
 from semcom_blocks.errors import ConfigError, ModelError, require_choice, require_range
 
-DEFAULT_MODEL = "jscc-v2"
+DEFAULT_MODEL = "jscc-v3"
 MAX_PIXELS = 16_000_000  # measured: 0.8 GB and 25 s of two cores there and back at rate 1/3
 MAX_SIDE = 65_535
 SNR_RANGE_DB = (-20.0, 60.0)  # accepted; the network's condition saturates at -10 and 25 dB
 TILE = 128  # latents (512 pixels): about 12 MB per activation, borders cost a third more
 MAX_MAGNITUDE = 100.0  # of a symbol of unit average power; beyond, it is not a measurement
 NOISE_VAR_FLOOR = 1e-6  # 60 dB; an ideal channel may say 0
+#: SNR up to which curves pay, of a picture of one block of the transform and of larger ones, whose
+#: strong blocks stand far above the mean. Beyond, the code is that for channels that fade.
+CURVED_UP_TO_DB = (25.0, 20.0)
 
 
 def grid_of(height: int, width: int) -> tuple[int, int]:
@@ -98,14 +101,19 @@ class ImageCodec:
 
     @torch.inference_mode()
     def encode(
-        self, image: NDArray[np.uint8], rate: str = "1/6", snr_db: float = 10.0
+        self,
+        image: NDArray[np.uint8],
+        rate: str = "1/6",
+        snr_db: float = 10.0,
+        fading: bool = False,
     ) -> tuple[NDArray[np.complex64], dict]:
         """Picture uint8 (H,W,3) → symbols complex64 (k,) of unit average power, and their
         descriptor.
 
-        rate: k/n, one of ``rates``; snr_db: expected SNR per complex symbol, -20 to 60 dB.
-        The descriptor {"c","w","h","r","s","n"} is all that :meth:`decode` needs
-        besides the symbols.
+        rate: k/n, one of ``rates``; snr_db: expected SNR per complex symbol, -20 to 60 dB;
+        fading: the SNR is a mean of what differs from frame to frame, or frames are lost.
+        The descriptor {"c","w","h","r","s","n"}, and "f" 1 for the code without curves, is all that
+        :meth:`decode` needs besides the symbols.
         Raises :class:`ConfigError` for a picture, rate or SNR out of range.
         """
         require_choice("rate", rate, self.rates)
@@ -117,9 +125,11 @@ class ImageCodec:
         _require_size(height, width)
         rows, columns = grid_of(height, width)
         planes = RATE_PLANES[RATES.index(rate)]
+        fading = fading or snr_db > CURVED_UP_TO_DB[max(rows, columns) > BLOCK]
 
         latents = torch.empty(1, 2 * planes, rows, columns)
-        known = torch.tensor([snr_db], device=self.device), torch.tensor([planes]).to(self.device)
+        known = torch.tensor([snr_db]), torch.tensor([planes]), torch.tensor([bool(fading)])
+        known = tuple(part.to(self.device) for part in known)
         for inner, outer, cut in _tiles(rows, columns, self.model.config.halo):
             tile = self.model.encode(self._picture_tile(image, outer), *known)
             latents[:, :, inner[0], inner[1]] = tile[:, : 2 * planes, cut[0], cut[1]].cpu()
@@ -137,6 +147,8 @@ class ImageCodec:
             "s": round(snr_db, 2),
             "n": symbols.size,
         }
+        if fading:
+            descriptor["f"] = 1
         return symbols.reshape(-1), descriptor
 
     @torch.inference_mode()
@@ -153,7 +165,7 @@ class ImageCodec:
         than 100. The picture is best effort whatever is erased, all of it included.
         Raises :class:`ConfigError` for a descriptor out of range or arrays that do not fit it.
         """
-        height, width, planes, snr_db = self._check_descriptor(descriptor)
+        height, width, planes, snr_db, fading = self._check_descriptor(descriptor)
         rows, columns = grid_of(height, width)
         grid = (planes, rows, columns)
         count = math.prod(grid)
@@ -185,6 +197,7 @@ class ImageCodec:
             torch.from_numpy(trusted[None]),
             torch.tensor([snr_db], dtype=torch.float32),
             torch.tensor([planes]),
+            torch.tensor([fading]),
         )
         whole = Reception(*(part.to(self.device) for part in whole))
         total = self.model.config.latents // 2
@@ -209,8 +222,8 @@ class ImageCodec:
         padded = F.pad(tensor, missing, mode="replicate") if any(missing) else tensor
         return padded.contiguous(memory_format=torch.channels_last)
 
-    def _check_descriptor(self, descriptor: Mapping) -> tuple[int, int, int, float]:
-        """(height, width, planes, encoder SNR in dB) of a descriptor from anywhere."""
+    def _check_descriptor(self, descriptor: Mapping) -> tuple[int, int, int, float, bool]:
+        """(height, width, planes, encoder SNR in dB, fading) of a descriptor from anywhere."""
         if not isinstance(descriptor, Mapping):
             raise ConfigError(f"descriptor is {_what(descriptor)}, permitted: an object")
         missing = [key for key in "cwhrsn" if key not in descriptor]
@@ -220,8 +233,8 @@ class ImageCodec:
             )
         require_choice("descriptor c", descriptor["c"], (self.name,))
         limits = {"w": MAX_SIDE, "h": MAX_SIDE, "r": len(self.rates) - 1, "n": 2**31 - 1}
-        for key, high in limits.items():
-            value = descriptor[key]
+        for key, high in (limits | {"f": 1}).items():
+            value = descriptor[key] if key in limits else descriptor.get(key, 0)
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
                 raise ConfigError(f"descriptor {key} is {value!r}, permitted: an integer")
             require_range(f"descriptor {key}", value, 0, high)
@@ -230,7 +243,7 @@ class ImageCodec:
         _require_size(height, width)
         count = symbol_count(height, width, RATES[descriptor["r"]])
         require_range("descriptor n", descriptor["n"], count, count)
-        return height, width, RATE_PLANES[descriptor["r"]], snr_db
+        return height, width, RATE_PLANES[descriptor["r"]], snr_db, bool(descriptor.get("f", 0))
 
 
 def has_bfloat16() -> bool:

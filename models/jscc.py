@@ -5,14 +5,14 @@
 
     picture (B,3,H,W) in [0,1]            received (B,L,h,w), noise variance (B,L/2,h,w)
       | - mean                              |
-      +--------> trunk                      | x Wiener weight of each coefficient
+      +--------> trunk                      | mean of each coefficient given what was received
       |            |                        v
-      v            |                      inverse block transform
+      v            |                      x spread, inverse block transform
       + <----------+                        |
       v                                     +--------> trunk
     block transform (32x32 DCT)             |            |
-      |                                     v            |
-      v x amplitude / spread                + <----------+
+      | / spread                            v            |
+      v x amplitude; strong ones bent       + <----------+
     latents (B,L,h,w), h = H/4, w = W/4     v + mean
     channels 2j, 2j+1 are the real and    picture (B,3,H,W)
     imaginary part of plane j
@@ -23,15 +23,16 @@
            u, v = split(FiLM(conv3x3(norm(x))));    x + conv1x1(u * (1 + v))
 
 Choices, and why
-* What is linear is solved, not learned: a block transform sorts the picture into coefficients by
-  their variance, and they get the power that is best for a Gaussian source at the SNR and the rate
-  (:func:`models.rates.best_amplitudes`), with the matching linear MMSE receiver. Training starts
-  from this code and refines its tables; the convolutions learn what a linear code cannot do, before
-  and behind it.
+* What theory knows is solved, not learned: a block transform sorts the picture into coefficients
+  by their variance, and they get the power that is best for a Gaussian source at the SNR and the
+  rate (:func:`models.rates.best_code`). A linear code would give each one symbol; strong ones here
+  take two or three, along a curve (:mod:`models.curves`). The receiver computes the mean of each
+  given what it heard. Training starts from this code and refines its tables; the convolutions
+  learn what it cannot do, before and behind it.
 * The trunks run at a quarter of the resolution: a convolution costs 16 times less than at full
   resolution.
 * SNR conditioning is the attention of ADJSCC *without* its global average pooling: the gate depends
-  on SNR, rate, erased share and gain alone. The receptive field is finite
+  on SNR, rate, fading, erased share and gain alone. The receptive field is finite
   (:attr:`JsccConfig.halo` latents), hence a big picture computed in overlapping tiles is the same
   as one computed whole, and no statistic of one corner reaches another.
 * A lower rate is a prefix of the symbol planes, and a plane that was not sent looks to the decoder
@@ -49,7 +50,7 @@ Papers
 * E. Perez et al., "FiLM: visual reasoning with a general conditioning layer", AAAI 2018,
   arXiv:1709.07871.
 
-Training: :mod:`host.train.jscc`; sizes and what was reached: ``models/weights/jscc-v2.card.md``.
+Training: :mod:`host.train.jscc`; sizes and what was reached: ``models/weights/jscc-v3.card.md``.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.pairing import estimate
-from models.rates import TABLE, at_condition, best_amplitudes, scale_planes
+from models.rates import TABLE, at_condition, best_code, scale_planes
+from models.strong import StrongPairs
 from models.symbols import GAIN_SPREAD, Reception, scale_snr
 from models.transform import BLOCK, PATCH, STRIDE, BlockTransform
 from semcom_blocks.errors import ConfigError, require_range
@@ -70,9 +71,12 @@ CONSTELLATIONS = (0, 2, 4, 6, 8)  # bits per symbol; 0 is none
 SLOPE = 0.1  # of the leaky rectifier
 CONTRAST = 4.0  # pixels have a standard deviation of about a quarter
 FILM_WIDTH = 32
-ENCODER_CONDITIONS, DECODER_CONDITIONS = 2, 5
+ENCODER_CONDITIONS, DECODER_CONDITIONS = 3, 6
 SMALLEST_VARIANCE = 1e-7  # of a coefficient: far below a rounding step of 8-bit pictures
 SMALLEST_NOISE = 1e-6  # 60 dB
+#: Share of the symbols sent from which on the decoder's trunk knows what it sees, and below which
+#: it makes things worse.
+TRAINED_HEARD, LEAST_HEARD = 0.6, 0.2
 
 
 @dataclass(frozen=True)
@@ -171,9 +175,9 @@ class Trunk(nn.Module):
 
 
 class Side(nn.Module):
-    """What encoder and decoder each own: a trunk and the tables of its linear code.
+    """What encoder and decoder each own: a trunk and the tables of its code.
 
-    amplitude (R,S,64·L): of each coefficient at unit variance, by rate and SNR.
+    amplitude (2,R,S,64·L): of each coefficient at unit variance, by fading, rate and SNR.
     log_spread (64·L,): log of the coefficients' standard deviations.  mean (3,): of the colours.
     """
 
@@ -186,7 +190,7 @@ class Side(nn.Module):
         self.log_spread = nn.Parameter(torch.zeros(entries))
 
     def tables(self) -> list[nn.Parameter]:
-        """The linear code: known from the start, so it is refined in small steps."""
+        """Known from the start, so they are refined in small steps."""
         return [self.mean, self.amplitude, self.log_spread]
 
 
@@ -197,23 +201,31 @@ class Jscc(nn.Module):
         super().__init__()
         self.config = config or JsccConfig()
         self.transform = BlockTransform(self.config.latents)
+        self.strong = StrongPairs(self.config.latents)
         self.encoder = Side(self.config, self.config.encoder_blocks, ENCODER_CONDITIONS)
         self.decoder = Side(self.config, self.config.decoder_blocks, DECODER_CONDITIONS)
 
-    def encode(self, picture: Tensor, snr_db: Tensor, planes: Tensor) -> Tensor:
-        """Picture (B,3,H,W) in [0,1], SNR in dB (B,), planes to be sent (B,) → latents (B,L,h,w).
+    def encode(self, picture: Tensor, snr_db: Tensor, planes: Tensor, fading: Tensor) -> Tensor:
+        """Picture (B,3,H,W) in [0,1] → latents (B,L,h,w).
+
+        Of each, (B,): SNR in dB, planes to be sent, and whether the SNR is that of a channel which
+        fades or loses symbols (bool).
 
         H and W are multiples of 4. Latents are neither normalised nor is their gain inserted:
         :func:`models.symbols.transmit`.
         """
         side = self.encoder
-        condition = torch.stack([scale_snr(snr_db), scale_planes(planes)], dim=1)
+        condition = torch.stack([scale_snr(snr_db), scale_planes(planes), fading.float()], dim=1)
         picture = picture - side.mean[:, None, None]
         picture = picture + side.trunk(picture, condition)
         with torch.autocast(picture.device.type, enabled=False):  # a sum of 3072 terms
             latents = self.transform(picture)
-            amplitude = at_condition(side.amplitude, snr_db, planes) * (-side.log_spread).exp()
-            return latents * amplitude[:, self.transform.ranks(*latents.shape[2:])]
+            ranks = self.transform.ranks(*latents.shape[2:])
+            unit = latents * (-side.log_spread).exp()[ranks]
+            known = snr_db, planes, fading
+            amplitude = at_condition(side.amplitude, *known)[:, ranks]
+            plan = self.strong.plan(*known, ranks)
+            return self.strong.bend(unit, amplitude, plan)
 
     def decode(self, received: Tensor, noise_var: Tensor, whole: Reception) -> Tensor:
         """Received latents (B,L,h,w) and noise (B,L/2,h,w), all or a part → picture (B,3,4h,4w).
@@ -229,24 +241,31 @@ class Jscc(nn.Module):
         side = self.decoder
         with torch.autocast(received.device.type, enabled=False):
             ranks = self.transform.ranks(*received.shape[2:])
-            amplitude = at_condition(side.amplitude, whole.snr_db, whole.planes)[:, ranks]
+            known = whole.snr_db, whole.planes, whole.fading
+            amplitude = at_condition(side.amplitude, *known)[:, ranks]
             gain = (GAIN_SPREAD * whole.gain).exp()[:, None, None, None]
             trust = (1 / noise_var.clamp_min(SMALLEST_NOISE)).repeat_interleave(2, dim=1)
             scaled = amplitude / gain
-            found = estimate(2**0.5 * received, trust, scaled.square(), whole.planes)
-            linear = self.transform.inverse(side.log_spread.exp()[ranks] * scaled * found)
-        return linear + side.trunk(linear, whole.condition) + side.mean[:, None, None]
+            heard = 2**0.5 * received * trust
+            plan = self.strong.plan(*known, ranks)
+            unit = self.strong.find(heard, trust, scaled, plan, whole.planes)
+            linear = self.transform.inverse(side.log_spread.exp()[ranks] * unit)
+        learned = ((whole.heard - LEAST_HEARD) / (TRAINED_HEARD - LEAST_HEARD)).clamp(0, 1)
+        correction = learned[:, None, None, None] * side.trunk(linear, whole.condition)
+        return linear + correction + side.mean[:, None, None]
 
     @torch.no_grad()
-    def init_linear(self, pictures: Tensor) -> None:
-        """Start as the best linear code for blocks (B,3,32,32) in [0,1]."""
+    def init_code(self, pictures: Tensor) -> None:
+        """Start as the best code without trunks for blocks (B,3,32,32) in [0,1]."""
         self.transform.measure(pictures)
         mean = pictures.mean((0, 2, 3))
         entries = self.transform(pictures - mean[:, None, None])  # (B,L,8,8)
         variance = entries.flatten(1).square().mean(0)
         variance[0] = variance[1]  # the slot of the gain takes its share of the power
         variance = variance.clamp_min(SMALLEST_VARIANCE)
-        amplitude = best_amplitudes(variance, self.config.latents)
+        amplitude, level, third = best_code(variance, self.config.latents)
+        self.strong.level.copy_(level)
+        self.strong.third.copy_(third)
         for side in (self.encoder, self.decoder):
             side.mean.copy_(mean)
             side.amplitude.copy_(amplitude)

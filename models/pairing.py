@@ -21,7 +21,7 @@ from torch import Tensor
 from models.transform import BLOCK
 
 
-def _mates(planes: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+def mates_of(planes: Tensor, channels: int) -> tuple[Tensor, Tensor]:
     """Index (B,L) of each channel's mate, itself where it is not sent; sign (B,L,1,1) of its own
     share, -1 for the weak one."""
     own = torch.arange(channels, device=planes.device)[None, :]
@@ -47,25 +47,24 @@ def _of_mates(values: Tensor, mates: Tensor) -> Tensor:
 
 def turn(latents: Tensor, planes: Tensor) -> Tensor:
     """Latents (B,L,h,w) of which 2·planes (B,) channels are sent, in pairs; its own inverse."""
-    mates, sign = _mates(planes, latents.shape[1])
+    mates, sign = mates_of(planes, latents.shape[1])
     turned = (sign * latents + _of_mates(latents, mates)) * 0.5**0.5
     return torch.where(_alone(mates, *latents.shape[2:]), latents, turned)
 
 
-def estimate(received: Tensor, trust: Tensor, power: Tensor, planes: Tensor) -> Tensor:
+def estimate(heard: Tensor, trust: Tensor, power: Tensor, planes: Tensor) -> Tensor:
     """Linear MMSE estimate of what was turned, divided by ``power``: (B,L,h,w) each.
 
-    received: y per real dimension; trust: 1/σ² of its noise, 0 where nothing was received;
+    heard: t·y per real dimension, t = 1/σ² of its noise (trust), 0 where nothing was received;
     power: variance A of each latent before it was turned. With B, t' and y' those of the mate
 
         x̂/A = (±(B·t' + 1)·t·y + (B·t + 1)·t'·y') / √2 / (A·B·t·t' + (A + B)/2·(t + t') + 1)
     """
-    mates, sign = _mates(planes, received.shape[1])
-    heard = received * trust
+    mates, sign = mates_of(planes, heard.shape[1])
     mate_trust, mate_power = _of_mates(trust, mates), _of_mates(power, mates)
     both = sign * (mate_power * mate_trust + 1) * heard
     both = (both + (mate_power * trust + 1) * _of_mates(heard, mates)) * 0.5**0.5
     among = power * mate_power * trust * mate_trust
     among = among + (power + mate_power) / 2 * (trust + mate_trust) + 1
     single = heard / (power * trust + 1)
-    return torch.where(_alone(mates, *received.shape[2:]), single, both / among)
+    return torch.where(_alone(mates, *heard.shape[2:]), single, both / among)

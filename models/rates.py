@@ -10,13 +10,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.transform import PATCH
+from models.curves import HIGHEST_DB, LOWEST_DB, error_of
+from models.transform import BLOCK, PATCH
 
 RATES = ("1/24", "1/12", "1/6", "1/3")  # the descriptor carries the index
 RATE_PLANES = tuple(PATCH // int(rate.split("/")[1]) for rate in RATES)  # 2, 4, 8, 16
 MOST_PLANES = RATE_PLANES[-1]
-KNOTS_DB = (-2.0, 4.0, 10.0, 16.0, 22.0)  # SNRs of the tables; linear in between
-TABLE = (len(RATES), len(KNOTS_DB))
+KNOTS_DB = tuple(-2.0 + 3.0 * step for step in range(9))  # SNRs of the tables; linear in between
+TABLE = (2, len(RATES), len(KNOTS_DB))  # for an even channel and for one that fades
+MOST_CURVED = 4  # channels whose coefficients may take two symbols
+CURVED = MOST_CURVED * BLOCK * BLOCK  # entries of a block
+
+
+def curved_channels(planes: int, latents: int) -> int:
+    """How many of the strongest channels may: a quarter of those sent, up to MOST_CURVED."""
+    return min(2 * planes // 4, latents // 4, MOST_CURVED)
 
 
 def scale_planes(planes: Tensor) -> Tensor:
@@ -27,8 +35,8 @@ def scale_planes(planes: Tensor) -> Tensor:
     )
 
 
-def at_condition(table: Tensor, snr_db: Tensor, planes: Tensor) -> Tensor:
-    """Rows of a table (R,S,K) for SNRs and planes (B,): (B,K).
+def at_condition(table: Tensor, snr_db: Tensor, planes: Tensor, fading: Tensor) -> Tensor:
+    """Rows of a table (2,R,S,K) for SNRs, planes and whether it fades (B,): (B,K).
 
     Linear between KNOTS_DB, constant beyond; of the smallest rate that holds ``planes``.
     """
@@ -37,30 +45,88 @@ def at_condition(table: Tensor, snr_db: Tensor, planes: Tensor) -> Tensor:
     place = (snr_db - KNOTS_DB[0]) / (KNOTS_DB[1] - KNOTS_DB[0])
     place = place.clamp(0, len(KNOTS_DB) - 1)
     low = place.floor().clamp_max(len(KNOTS_DB) - 2).long()
-    return torch.lerp(table[rate, low], table[rate, low + 1], (place - low)[:, None])
+    table = table[fading.long(), rate]
+    own = torch.arange(len(table), device=planes.device)
+    return torch.lerp(table[own, low], table[own, low + 1], (place - low)[:, None])
 
 
-def best_amplitudes(variance: Tensor, latents: int) -> Tensor:
-    """Amplitudes aᵢ ≥ 0 (R,S,K) of coefficients with variances λ (K,), strongest first.
+def partners(planes: int, latents: int, per_channel: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Entries of a block that may be on curves, the mate of each, and the third, (N,) each.
 
-    At rate R the first K·min(2·planes, L)/L coefficients share one unit of power each,
-    mean(a²) = 1, such that the linear MMSE decoder's error Σ λᵢ/(1 + aᵢ²·snr) is least:
+    Of K = 2·planes channels sent, channel l of the first C has the mate K-1-l, as in
+    :mod:`models.pairing`, and the third K-1-C-l. The gain's slot, entry 0, is left out.
+    """
+    channels, count = min(2 * planes, latents), curved_channels(planes, latents)
+    strong = torch.arange(1, max(1, count * per_channel))
+    own, place = strong // per_channel, strong % per_channel
+    mate = (channels - 1 - own) * per_channel + place
+    return strong, mate, mate - count * per_channel
 
-        aᵢ² = max(0, sqrt(λᵢ·snr/μ) - 1) / snr      with μ for the power
+
+def _straight(strength: Tensor, snr: float, cost: float) -> Tensor:
+    """Power of each coefficient of the linear code where a unit of it costs so much error."""
+    return ((strength * snr / cost).sqrt() - 1).clamp_min(0) / snr
+
+
+def best_code(variance: Tensor, latents: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Amplitudes aᵢ ≥ 0 (2,R,S,K) for variances λ (K,), falling, and what is on curves.
+
+    Curves: level in dB (2,R,S,CURVED), 0 where there is none, and 1 or 0 (2,R,S,CURVED) where they
+    take three or two symbols. All are straight where the channel fades: what is lost or weaker than
+    expected costs a straight line the least.
+
+    At rate R the first n = K·min(2·planes, L)/L entries share one unit of power each,
+    Σ pᵢ = n with p = a², such that the decoder's error is least. For a linear code with an LMMSE
+    receiver that is
+
+        Σ λᵢ/(1 + pᵢ·snr):     pᵢ = max(0, sqrt(λᵢ·snr/μ) - 1) / snr     with μ for the power
 
     (K.-H. Lee and D. Petersen, "Optimal linear coding for vector channels", IEEE Trans. Commun.
-    1976). The rest get 0.
+    1976). A strong coefficient may take the symbol of its mate, or of its mate and the third as
+    well, which are then not sent: λ·D(p·snr/N) with the error D of a curve on N symbols. Each takes
+    what costs least, error and μ times power of all three.
     """
-    rows = torch.zeros(*TABLE, len(variance))
+    per_channel = len(variance) // latents
+    amplitudes = torch.zeros(*TABLE, len(variance))
+    levels, thirds = torch.zeros(2, *TABLE, CURVED)
+    power = torch.logspace(-4, 5, 600, dtype=torch.float64)
     for r, planes in enumerate(RATE_PLANES):
         sent = len(variance) * min(2 * planes, latents) // latents
         strength = variance[:sent].double()
+        strong, mate, third = partners(planes, latents, per_channel)
         for s, snr_db in enumerate(KNOTS_DB):
             snr = 10 ** (snr_db / 10)
+            errors = [error_of(power * snr / symbols, symbols) for symbols in (2, 3)]
             low, high = 1e-15, 1e9  # of μ, by bisection on its logarithm
-            for _ in range(100):
+            for _ in range(60):
                 middle = (low * high) ** 0.5
-                power = ((strength * snr / middle).sqrt() - 1).clamp_min(0) / snr
-                low, high = (middle, high) if power.sum() > sent else (low, middle)
-            rows[r, s, :sent] = power.sqrt().float()
-    return rows
+                given = _straight(strength, snr, middle)
+                cost = strength / (1 + given * snr) + middle * given
+                two, three = (
+                    (strength[strong, None] * error + middle * power).min(1) for error in errors
+                )
+                costs = torch.stack(
+                    [
+                        cost[strong] + cost[mate] + cost[third],
+                        two.values + strength[mate] + cost[third],
+                        three.values + strength[mate] + strength[third],
+                    ]
+                )
+                best = costs.argmin(0)
+                choices = given[strong], power[two.indices], power[three.indices]
+                given[strong] = torch.stack(choices).gather(0, best[None])[0]
+                given[mate] *= best == 0
+                given[third] *= best < 2
+                low, high = (middle, high) if given.sum() > sent else (low, middle)
+            amplitudes[0, r, s, :sent] = given.sqrt().float()
+            level = 10 * (given[strong] * snr / (1 + best)).clamp_min(1e-9).log10()
+            level = level.clamp(LOWEST_DB, HIGHEST_DB)
+            levels[0, r, s, strong] = torch.where(best > 0, level, 0.0).float()
+            thirds[0, r, s, strong] = (best == 2).float()
+            low, high = 1e-15, 1e9
+            for _ in range(60):
+                middle = (low * high) ** 0.5
+                given = _straight(strength, snr, middle)
+                low, high = (middle, high) if given.sum() > sent else (low, middle)
+            amplitudes[1, r, s, :sent] = given.sqrt().float()
+    return amplitudes, levels, thirds

@@ -34,16 +34,19 @@ GAIN_REALS = 1024  # real dimensions of a picture that is big
 class Reception(NamedTuple):
     """What a decoder knows of a whole picture; each (B,) but the condition.
 
-    snr_db: that the encoder assumed.  planes: that it sent.  gain: log(g)/GAIN_SPREAD as estimated,
-    g what latents were divided by in the end.
-    condition (B,5), each about -1…1: the assumed SNR; the mean of the SNR in dB over the symbols
+    snr_db, fading: that the encoder assumed.  planes: that it sent.  gain: log(g)/GAIN_SPREAD as
+    estimated, g what latents were divided by in the end.  heard: share of what was sent that was
+    received.
+    condition (B,6), each about -1…1: the assumed SNR; the mean of the SNR in dB over the symbols
     received, each within SNR_LOW_DB…SNR_HIGH_DB; log₂ of the share of all planes that was received;
-    the gain; the planes.
+    the gain; the planes; fading.
     """
 
     snr_db: Tensor
     planes: Tensor
+    fading: Tensor
     gain: Tensor
+    heard: Tensor
     condition: Tensor
 
 
@@ -116,7 +119,12 @@ def transmit(latents: Tensor, planes: Tensor, shared: bool = False) -> Tensor:
 
 
 def receive(
-    received: Tensor, noise_var: Tensor, snr_db: Tensor, planes: Tensor, shared: bool = False
+    received: Tensor,
+    noise_var: Tensor,
+    snr_db: Tensor,
+    planes: Tensor,
+    fading: Tensor,
+    shared: bool = False,
 ) -> Reception:
     """Received latents (B,L,h,w) with σ² per symbol (B,L/2,h,w) of whole pictures → Reception.
 
@@ -136,12 +144,15 @@ def receive(
     rest = (1 - taken * seen.square()).clamp_min(SMALLEST_REST)
     inserted = (seen / rest.sqrt()).clamp(GAIN_LOW, GAIN_HIGH)
     gain = inserted - rest.log() / (2 * GAIN_SPREAD)
-    condition = condition_of(noise_var, snr_db, planes, gain)
-    return Reception(snr_db, planes, gain, condition)
+    condition = condition_of(noise_var, snr_db, planes, fading, gain)
+    heard = torch.isfinite(noise_var).sum((1, 2, 3)) / (planes * noise_var[0, 0].numel())
+    return Reception(snr_db, planes, fading, gain, heard, condition)
 
 
-def condition_of(noise_var: Tensor, snr_db: Tensor, planes: Tensor, gain: Tensor) -> Tensor:
-    """The condition (B,5) of :class:`Reception`."""
+def condition_of(
+    noise_var: Tensor, snr_db: Tensor, planes: Tensor, fading: Tensor, gain: Tensor
+) -> Tensor:
+    """The condition (B,6) of :class:`Reception`."""
     heard = torch.isfinite(noise_var)
     snr = scale_snr(-10 * torch.log10(noise_var.clamp(1e-6, 1e6)))
     count = heard.sum((1, 2, 3))
@@ -150,4 +161,5 @@ def condition_of(noise_var: Tensor, snr_db: Tensor, planes: Tensor, gain: Tensor
     share = count / (MOST_PLANES * noise_var.shape[2] * noise_var.shape[3])
     share = share.clamp_min(SMALLEST_SHARE).log2() / 1.5 + 1
     values = [scale_snr(snr_db), mean, share, (gain / 2).clamp(-2, 2), scale_planes(planes)]
+    values.append(fading)
     return torch.stack([value.float() for value in values], dim=1)

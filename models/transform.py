@@ -49,6 +49,19 @@ def spans(length: int) -> Iterator[tuple[slice, int]]:
         yield slice(whole, length), length - whole
 
 
+def to_blocks(grid: Tensor, a: int, b: int) -> Tensor:
+    """(B,C,a·m,b·n) → each block of a x b latents as a row in the order of ranks: (B,m·n,C·a·b)."""
+    batch, channels, height, width = grid.shape
+    parts = grid.reshape(batch, channels, height // a, a, width // b, b)
+    return parts.permute(0, 2, 4, 1, 3, 5).reshape(batch, -1, channels * a * b)
+
+
+def from_blocks(rows: Tensor, channels: int, a: int, b: int, m: int) -> Tensor:
+    """The way back from :func:`to_blocks`; m is the number of blocks from top to bottom."""
+    parts = rows.reshape(len(rows), m, -1, channels, a, b).permute(0, 3, 1, 4, 2, 5)
+    return parts.reshape(len(rows), channels, m * a, -1)
+
+
 class BlockTransform(nn.Module):
     """Picture (B,3,4h,4w) ↔ sorted coefficients (B,L,h,w) of its blocks.
 
@@ -113,8 +126,7 @@ class BlockTransform(nn.Module):
                 m, n = spectrum.shape[1:3]
                 kept = spectrum.reshape(batch, m, n, -1)[..., self._order(a, b)[0]]
                 kept = torch.nn.functional.pad(kept, (1, 0))
-                grid = kept.reshape(batch, m, n, self.latents, a, b).permute(0, 3, 1, 4, 2, 5)
-                out[:, :, rows, columns] = grid.reshape(batch, self.latents, m * a, n * b)
+                out[:, :, rows, columns] = from_blocks(kept, self.latents, a, b, m)
         return out
 
     def inverse(self, latents: Tensor) -> Tensor:
@@ -125,8 +137,7 @@ class BlockTransform(nn.Module):
             for columns, b in spans(width):
                 part = latents[:, :, rows, columns]
                 m, n = part.shape[2] // a, part.shape[3] // b
-                grid = part.reshape(batch, self.latents, m, a, n, b).permute(0, 2, 4, 1, 3, 5)
-                row = torch.nn.functional.pad(grid.reshape(batch, m, n, -1), (0, 1))
+                row = torch.nn.functional.pad(to_blocks(part, a, b).unflatten(1, (m, n)), (0, 1))
                 spectrum = row[..., self._order(a, b)[1]]
                 blocks = spectrum.reshape(batch, m, n, 3, STRIDE * a, STRIDE * b)
                 blocks = (

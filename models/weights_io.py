@@ -121,7 +121,11 @@ def load_into(
 
     ``base``: tensors for what the file does not hold (:func:`base_state`).
     """
-    state = (base or {}) | load_state(path, sha256)
+    fill(module, (base or {}) | load_state(path, sha256), path)
+
+
+def fill(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Fill ``module`` with exactly these tensors; ``path`` is where they came from."""
     own = module.state_dict()
     if odd := sorted(set(own) ^ set(state)):
         raise ModelError(f"{path}: {len(odd)} tensors missing or foreign, first {odd[0]!r}")

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``bench codec``."""
     add = parser.add_argument
     add("--json", type=Path, metavar="FILE", help="write the figures there as well")
-    add("--name", default="jscc-v2", help="of the weights (default: %(default)s)")
+    add("--name", default="jscc-v3", help="of the weights (default: %(default)s)")
     add(
         "--sides",
         nargs="+",

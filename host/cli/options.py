@@ -38,6 +38,13 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         "complex symbols per source value, k/n",
         default="1/6; 1/24 with --coarse",
     )
+    add_field(
+        parser,
+        "--fading",
+        "codec.fading",
+        "whether the SNR differs from frame to frame, or frames are lost; auto: as the channel "
+        "that is simulated, yes between radios",
+    )
 
 
 def add_generation(parser: argparse.ArgumentParser, *sides: str) -> None:

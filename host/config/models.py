@@ -75,6 +75,9 @@ class CodecConfig(Frozen):
 
     # Complex symbols per source value (k/n, n = 3·H·W).
     rate: Literal["1/24", "1/12", "1/6", "1/3"] = "1/6"
+    # Whether the SNR differs from frame to frame, or frames are lost: the code is then a more
+    # patient one. "auto": as the channel is that this run makes, yes where nobody knows.
+    fading: Literal["auto", "yes", "no"] = "auto"
 
 
 class ArqConfig(Frozen):
@@ -259,10 +262,22 @@ class RunConfig(Frozen):
     def known_channel(self) -> ChannelConfig | None:
         """The channel that this run makes, be it in software or by the air of virtual radios.
 
-        None with devices that have names: nobody sets what lies between them.
+        None with devices that have names, and where samples stay as they were sent.
         """
-        named = self.radio.is_hardware and not self.radio.wants_air
-        return None if named or self.channel.model == "none" else self.channel
+        nobodys = self._between_devices or self.channel.model == "none"
+        return None if nobodys else self.channel
+
+    @property
+    def _between_devices(self) -> bool:
+        """Whether devices have names, so that nobody sets what lies between them."""
+        return self.radio.is_hardware and not self.radio.wants_air
+
+    @property
+    def fades(self) -> bool:
+        """Whether the codec is told that the channel fades."""
+        if self.codec.fading != "auto":
+            return self.codec.fading == "yes"
+        return self._between_devices or self.channel.model in ("rayleigh", "multipath")
 
     @model_validator(mode="before")
     @classmethod

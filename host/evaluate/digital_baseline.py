@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="(M, R) whose cliff is shown (default: %(default)s)")  # fmt: skip
     add("--pictures", type=int, default=100, help="at most so many (default: %(default)s)")
     add("--fades", type=int, default=4, help="fades of each picture, JSCC (default: %(default)s)")
-    add("--name", default="jscc-v2", help="name of the weights (default: %(default)s)")
+    add("--name", default="jscc-v3", help="name of the weights (default: %(default)s)")
     add("--weights", metavar="DIR", help="folder of the weights (default: those shipped)")
     add("--bler", metavar="FILE", help="table of block error rates (default: the one shipped)")
     add("--json", metavar="FILE", help="write the curves there as well (default: not written)")
@@ -136,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
     for rate, channel in track(jobs, f"{source}: {len(pictures)} pictures", console=console):
         place = {"channel": channel, "rate": rate}
         fades = fades_of(channel, len(pictures), args.fades, args.seed)
-        parts = [jscc_curve(codec, pictures, rate, fades, args.seed)]
+        parts = [jscc_curve(codec, pictures, rate, fades, args.seed, channel != "awgn")]
         symbols = [symbol_count(*picture.shape[:2], rate) for picture in pictures]
         for kind in FORMATS:
             if channel == channels[0]:

@@ -35,7 +35,12 @@ def score(sent: Picture, shown: Picture) -> tuple[float, float]:
 
 
 def jscc_curve(
-    codec: ImageCodec, pictures: list[Picture], rate: str, fades: list[NDArray], seed: int
+    codec: ImageCodec,
+    pictures: list[Picture],
+    rate: str,
+    fades: list[NDArray],
+    seed: int,
+    fading: bool,
 ) -> Record:
     """JSCC over SNRS_DB: each picture through each of its ``fades`` |h|² (F, K)."""
     means = []
@@ -43,7 +48,7 @@ def jscc_curve(
         found = []
         for index, picture in enumerate(pictures):
             rng = np.random.default_rng([seed, index])  # the same noise at every SNR
-            symbols, descriptor = codec.encode(picture, rate, snr_db)
+            symbols, descriptor = codec.encode(picture, rate, snr_db, fading)
             for powers in fades[index]:
                 variance = 10 ** (-snr_db / 10) / spread(powers, symbols.size)
                 noise = rng.standard_normal((symbols.size, 2)) @ np.array([1, 1j])

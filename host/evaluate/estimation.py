@@ -114,7 +114,7 @@ def picture_quality(
     rng: np.random.Generator,
 ) -> dict[str, float]:
     """Mean PSNR in dB by method of ``image`` in JSCC symbols, PICTURES times over other frames."""
-    symbols, descriptor = codec.encode(image, "1/6", snr_db)
+    symbols, descriptor = codec.encode(image, "1/6", snr_db, fading=True)
     per_frame = SYMBOLS * true.shape[1]
     frames = -(-len(symbols) // per_frame)
     noise_var = 10 ** (-snr_db / 10)

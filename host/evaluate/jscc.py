@@ -64,9 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--name",
         nargs="+",
-        default=["jscc-v2"],
+        default=["jscc-v3"],
         metavar="NAME",
-        help="names of the weights (default: jscc-v2)",
+        help="names of the weights (default: jscc-v3)",
     )
     add("--weights", metavar="DIR", help="folder of the weights (default: those shipped)")
     add(

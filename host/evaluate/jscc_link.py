@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Record = dict[str, Any]
 
-NAMES = ("jscc-v2", "jscc-ofdm-v1")
+NAMES = ("jscc-v3", "jscc-ofdm-v1")
 PHOTOS = ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket")
 SNRS_DB = (0.0, 5.0, 10.0, 15.0, 20.0)
 DEFAULT_CASES = ("awgn", "rayleigh", "multipath", "radio", "walking", "clipped-multipath")
@@ -113,8 +113,9 @@ def runs(
     """
     for number, photo in enumerate(photos.values()):
         for snr_db in args.snr_db:
-            sent = [codec.encode(photo, args.rate, snr_db) for codec in codecs]
             for case in args.case:
+                known = args.rate, snr_db, CASES[case].fades
+                sent = [codec.encode(photo, *known) for codec in codecs]
                 for seed in range(args.seed, args.seed + args.seeds):
                     key = (seed, number, round(1000 * (snr_db - SNR_RANGE_DB[0])))
                     scores, lost = [], []

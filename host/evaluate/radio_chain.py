@@ -46,6 +46,11 @@ class Case:
     doppler_hz: float = 0.0
     papr_limit_db: float | None = None
 
+    @property
+    def fades(self) -> bool:
+        """Whether frames differ, which the encoder is told."""
+        return bool(self.doppler_hz) or self.channel.get("model", "awgn") != "awgn"
+
 
 CASES = {
     "awgn": Case("white noise"),

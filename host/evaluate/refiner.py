@@ -160,7 +160,7 @@ def run(args: argparse.Namespace) -> int:
                 for i, p in enumerate(photos)
             ]
     rows = measure(Yardstick(photos, vae, hed), refiner, received)
-    names = (args.name, "jscc-v2", "vae-v1", "hed-v1")
+    names = (args.name, "jscc-v3", "vae-v1", "hed-v1")
     result = {
         "seed": args.seed,
         "photos": len(photos),

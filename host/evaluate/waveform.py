@@ -101,9 +101,16 @@ class Picture:
     frames: list[air.Sent]
 
 
-def built(codec: Any, pixels: NDArray[np.uint8], rate: str, snr_db: float, how: Setting) -> Picture:
+def built(
+    codec: Any,
+    pixels: NDArray[np.uint8],
+    rate: str,
+    snr_db: float,
+    how: Setting,
+    fading: bool = False,
+) -> Picture:
     """Encode for an SNR and make the frames that a transmitter would send."""
-    symbols, descriptor = codec.encode(pixels, rate, snr_db)
+    symbols, descriptor = codec.encode(pixels, rate, snr_db, fading)
     level = TransmitLevel(papr_limit_db=how.papr_limit_db)
     pieces = np.array_split(
         spread(symbols, how.interleaver), -(-len(symbols) // DEFAULT_ANALOG_PER_FRAME)
@@ -189,13 +196,14 @@ def row_of(
     quiet = heard(picture.frames, "awgn", args.snr_db, (args.seed, number, 0))
     row["psnr_db"] = psnr(codec, picture, quiet, how)
     keys = [(args.seed, number, draw) for draw in range(1, 1 + FADES)]
-    faded = (heard(picture.frames, FADING, args.snr_db, key) for key in keys)
-    row["fading_psnr_db"] = float(np.mean([psnr(codec, picture, p, how) for p in faded]))
+    patient = built(codec, pixels, args.rate, args.snr_db, how, fading=True)
+    faded = (heard(patient.frames, FADING, args.snr_db, key) for key in keys)
+    row["fading_psnr_db"] = float(np.mean([psnr(codec, patient, p, how) for p in faded]))
     if how.papr_limit_db is None and how.precoding != "dft":
-        lost = []
-        for index, sent in enumerate(picture.frames):
+        lost, whole = [], heard(patient.frames, "awgn", args.snr_db, (args.seed, number, 0))
+        for index, sent in enumerate(patient.frames):
             lost.append(
-                psnr(codec, picture, [*quiet[:index], erased(sent), *quiet[index + 1 :]], how)
+                psnr(codec, patient, [*whole[:index], erased(sent), *whole[index + 1 :]], how)
             )
         row |= {"lost_psnr_db": float(np.mean(lost)), "lost_worst_psnr_db": min(lost)}
     # The symbols, and so their peaks, depend a little on the SNR that they are made for.

@@ -101,7 +101,9 @@ def decompose(host: HostClient, run: RunConfig, original: LoadedImage, given: st
     streams: dict[int, SentStream] = {}
     edges = None
     if not wanted.enabled or wanted.coarse:
-        symbols, descriptor = host.encode(original.pixels, run.codec.rate, run.channel.snr_db)
+        symbols, descriptor = host.encode(
+            original.pixels, run.codec.rate, run.channel.snr_db, run.fades
+        )
         name = "coarse" if wanted.enabled else "picture"
         streams[STREAM_PICTURE] = SentStream(name, symbols, descriptor)
     if wanted.enabled and wanted.edges:

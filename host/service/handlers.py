@@ -103,7 +103,9 @@ class Handlers:
         snr_db = float(request.value("snr_db", (int, float)))
         if not math.isfinite(snr_db):
             raise ConfigError(f"snr_db {snr_db} is refused, permitted: a finite number")
-        symbols, descriptor = self.codec().encode(image, request.value("rate", str), snr_db)
+        fading = "fading" in request.meta and request.value("fading", bool)
+        rate = request.value("rate", str)
+        symbols, descriptor = self.codec().encode(image, rate, snr_db, fading)
         return Message("encoded", {"descriptor": descriptor}, {"symbols": symbols})
 
     def _decode(self, request: Message, tell: Tell) -> Message:

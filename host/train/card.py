@@ -114,7 +114,7 @@ def write_network(out: Path, name: str, model: nn.Module, progress: Progress, ab
 
 
 def network_card_text(card: dict) -> str:
-    """The card of :func:`write_network` as Markdown."""
+    """The card of :func:`write_network` as Markdown, with ``notes`` that somebody added to it."""
     rows = card["curve"]
     keys = list(dict.fromkeys(k for row in rows for k in row))
     head = "| " + " | ".join(keys) + " |\n" + "|---" * len(keys) + "|"
@@ -122,6 +122,7 @@ def network_card_text(card: dict) -> str:
         "| " + " | ".join(str(r.get(k, "")) for k in keys) + " |" for r in _shown(rows)
     )
     data = "\n".join(f"- {line}" for line in card["data"])
+    notes = "".join(f"\n{line}" for line in card.get("notes", ()))
     return f"""# {card["name"]}
 
 {card["summary"]}
@@ -135,7 +136,7 @@ SHA-256 `{card["sha256"]}`.
 
 ## Training
 {_listed(card["training"])}.
-What is stored is the moving average of the weights. Versions: {_listed(card["versions"])}.
+What is stored is the moving average of the weights. Versions: {_listed(card["versions"])}.{notes}
 
 ## Curve
 {head}

@@ -4,7 +4,7 @@
 Loss: mean over the batch of log(MSE + 1e-5), i.e. the mean PSNR that is reported, at SNRs drawn
 uniformly and rates drawn per picture, through the link that ``--link`` names: noise, fading and
 erasures of symbols (:mod:`host.train.link`), or OFDM with an estimated channel
-(:mod:`host.train.ofdm_link`). What the network knows from the start, its linear code, is refined at
+(:mod:`host.train.ofdm_link`). What the network knows from the start, its tables, is refined at
 a tenth of the learning rate. With ``--steps`` the schedule follows the steps, and a resumed run
 equals an uninterrupted one bit by bit; with ``--minutes`` it follows the seconds of training, so
 that a busy machine still ends in time. Files in ``--out``: see :mod:`host.train.loop`.
@@ -16,6 +16,7 @@ import argparse
 import importlib
 import logging
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,7 @@ MSE_FLOOR = 1e-5
 SHARED_POWER_SHARE = 0.5  # of photo batches: one power factor for all crops, as in one big photo
 INIT_BLOCKS = 6_000  # for the variances of 3072 coefficients
 TABLE_LR = 0.1  # of the rate of the rest, for what is known from the start
+LEVEL_LR = 10.0  # of decibels
 MAX_BYTES = 8 * 2**20
 SUMMARY = (
     "JSCC image codec: any photo to complex channel symbols and back, one network for all SNRs and "
@@ -71,6 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--photo-share", type=float, default=0.2, help="of the steps, on crops of photos, 0 to 1")
     add("--link", choices=tuple(LINKS), default="awgn", help="that is trained through")
+    add(
+        "--trunks",
+        metavar="NAME|FILE",
+        help="weights whose trunks to begin with, while the rest of the code is solved anew",
+    )
     add("--latents", type=int, default=32, help="real channels per 4x4 patch")
     add("--width", type=int, default=128, help="channels of the trunks")
     add("--encoder-blocks", type=int, default=3, help="of the encoder")
@@ -87,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave the trunks' 3x3 convolutions as they are in --start: the weights then hold "
         "only the rest, a fifth",
     )
-    options.add_arguments(parser, name="jscc-v2", minutes=60.0, batch=48, lr=1e-3)
+    options.add_arguments(parser, name="jscc-v3", minutes=60.0, batch=48, lr=1e-3)
     parser.set_defaults(weight_decay=1e-4, out="runs/jscc")
 
 
@@ -99,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
     from host.train import loop
     from host.train.batches import Batches
     from host.train.card import About
+    from host.train.start import load_part
     from models.constellation import hardness_at
     from models.jscc import Jscc, JsccConfig
     from models.rates import RATES
@@ -108,9 +116,12 @@ def run(args: argparse.Namespace) -> int:
     require_range("photo-share", args.photo_share, 0, 1)
     if args.fixed_convolutions and args.start is None:
         raise ConfigError("fixed-convolutions is given, permitted with a start only")
+    if args.trunks is not None and args.start is not None:
+        raise ConfigError("trunks is given, permitted without a start only")
     bits = 0 if args.constellation == "analog" else int(args.constellation).bit_length() - 1
     config = JsccConfig(args.latents, args.width, args.encoder_blocks, args.decoder_blocks, bits)
     link = importlib.import_module(LINKS[args.link])
+    args.trunks_name = args.trunks and Path(args.trunks).name
 
     args.data_names = [path.rstrip("/").rsplit("/", 1)[-1] for path in args.data]
     sets = [load_pictures(path, "train") for path in args.data]
@@ -122,16 +133,23 @@ def run(args: argparse.Namespace) -> int:
     def build() -> nn.Module:
         model = Jscc(config)
         if args.start is None:
-            model.init_linear(_blocks(batches, torch.Generator().manual_seed(args.seed)))
+            model.init_code(_blocks(batches, torch.Generator().manual_seed(args.seed)))
+        if args.trunks is not None:
+            load_part(model, args.trunks, ("encoder.trunk", "decoder.trunk"))
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(not (args.fixed_convolutions and ".wide." in name))
         return model.to(memory_format=torch.channels_last)
 
     def groups(model: Jscc) -> list[dict]:
-        tables = [*model.encoder.tables(), *model.decoder.tables()]
-        known = {id(p) for p in tables}
-        rest = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
-        return [{"params": rest}, {"params": tables, "share": TABLE_LR, "weight_decay": 0.0}]
+        known = [
+            {"params": [*model.encoder.tables(), *model.decoder.tables()], "share": TABLE_LR},
+            {"params": list(model.strong.curves.parameters()), "share": 1.0},
+            {"params": [model.strong.level], "share": LEVEL_LR},
+            {"params": [model.strong.third], "share": 1.0},
+        ]
+        ids = {id(p) for group in known for p in group["params"]}
+        rest = [p for p in model.parameters() if p.requires_grad and id(p) not in ids]
+        return [{"params": rest}, *(group | {"weight_decay": 0.0} for group in known)]
 
     def loss(model: Jscc, generator: torch.Generator, done: float) -> Tensor:
         pictures, photos = batches.draw(generator)
@@ -163,7 +181,7 @@ def run(args: argparse.Namespace) -> int:
         build,
         loss,
         about,
-        shaping=("data_names", "photo_share", "link", "fixed_convolutions", *sizes),
+        shaping=("data_names", "photo_share", "link", "trunks_name", "fixed_convolutions", *sizes),
         validate=lambda model: validate(model, held_out),
         groups=groups,
         annealed=True,
@@ -221,7 +239,8 @@ def validate(model: Jscc, pictures: Tensor) -> dict[str, float]:
             noise_var = torch.full(grid, 10 ** (-snr_db / 10))
             noise_var[:, planes:] = torch.inf
             known = torch.full((batch,), float(snr_db))
-            conditions = Conditions(torch.full((batch,), planes), known, noise_var)
+            even = torch.zeros(batch, dtype=torch.bool)
+            conditions = Conditions(torch.full((batch,), planes), known, even, noise_var)
             generator = torch.Generator().manual_seed(VALIDATION_SEED)
             with torch.no_grad():
                 decoded = through_link(model, pictures, conditions, generator).clamp(0, 1)

@@ -20,21 +20,25 @@ from models.symbols import kept_channels, receive, transmit
 TRAIN_SNR_DB = (-2.0, 22.0)  # a little beyond the reported 1…19 dB, so that the ends are no corner
 RATE_WEIGHTS = (0.12, 0.3, 0.46, 0.12)  # 1/24, 1/12, 1/6, 1/3: most to those compared with others
 MISMATCH_SHARE, MISMATCH_DB = 0.15, 4.0  # the encoder's SNR is a stale estimate
+MISTAKEN_SHARE = 0.08  # it takes an even channel for one that fades, or the other way round
 FADING_SHARE = (
-    0.1  # interleaved Rayleigh/Rice: SNR differs from symbol to symbol after equalisation
+    0.14  # interleaved Rayleigh/Rice: SNR differs from symbol to symbol after equalisation
 )
 ERASURE_SHARE, ERASURE_MAX = 0.1, 0.4  # lost frames, interleaved
 MIN_FADE = 0.01  # -20 dB: below, the receiver calls a symbol erased
 
 
 class Condition(Protocol):
-    """What every link draws: planes sent and the SNR that the encoder assumes, (B,) each."""
+    """What every link draws: planes sent, what the encoder assumes of the channel, (B,) each."""
 
     @property
     def planes(self) -> Tensor: ...
 
     @property
     def encoder_snr_db(self) -> Tensor: ...
+
+    @property
+    def fading(self) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Conditions:
 
     planes: Tensor
     encoder_snr_db: Tensor
+    fading: Tensor
     noise_var: Tensor
 
 
@@ -66,6 +71,7 @@ def draw_conditions(
     noise_var = noise_var.clone()
     sent = kept_channels(planes, latents)[:, ::2].bool()
     encoder_snr_db = snr_db.clone()
+    uneven = torch.zeros(batch, dtype=torch.bool)
     kind = rand(batch)
     if not plain:
         stale = rand(batch) < MISMATCH_SHARE
@@ -84,7 +90,9 @@ def draw_conditions(
             share = ERASURE_MAX * rand(len(erased))[:, None, None, None]
             lost = rand(len(erased), latents // 2, height, width) < share
             noise_var[erased] = noise_var[erased].masked_fill(lost, torch.inf)
-    return Conditions(planes, encoder_snr_db, noise_var.masked_fill(~sent, torch.inf))
+        uneven = (kind < FADING_SHARE) | (kind > 1 - ERASURE_SHARE)
+        uneven = uneven ^ (rand(batch) < MISTAKEN_SHARE)
+    return Conditions(planes, encoder_snr_db, uneven, noise_var.masked_fill(~sent, torch.inf))
 
 
 def through(
@@ -101,15 +109,16 @@ def through(
     A model with a constellation sends its points, ``hardness`` as in :mod:`models.constellation`.
     The result is not clamped.
     """
-    planes, snr_db = conditions.planes, conditions.encoder_snr_db
-    latents = model.encode(pictures, snr_db, planes)
+    planes = conditions.planes
+    known = conditions.encoder_snr_db, planes, conditions.fading
+    latents = model.encode(pictures, *known)
     sent = transmit(latents, planes, shared_power)
     if model.config.bits_per_symbol:
         sent = quantise(sent, planes, model.config.bits_per_symbol, hardness, shared_power)
     received, noise_var = channel(sent)
     if model.config.bits_per_symbol:
         received, noise_var = unmix(received, noise_var, planes)
-    whole = receive(received, noise_var, snr_db, planes, shared_power)
+    whole = receive(received, noise_var, *known, shared_power)
     return model.decode(received, noise_var, whole)
 
 

@@ -32,6 +32,7 @@ from torch import Tensor
 from host.train.link import (
     MISMATCH_DB,
     MISMATCH_SHARE,
+    MISTAKEN_SHARE,
     RATE_WEIGHTS,
     TRAIN_SNR_DB,
     through,
@@ -59,14 +60,15 @@ HEADER_DB, HEADER_SPREAD_DB = -4.0, 1.1  # SNR at which half the headers are los
 class Conditions:
     """What a batch meets.
 
-    planes, encoder_snr_db, snr_db (B,).  response, drift (B,F,n) complex64: of each frame in its
-    middle, and its change from begin to end.  clip_db (B,): limit of the peaks, inf for none.
-    phase (B,): standard deviation of an OFDM symbol's phase in rad.  lost (B,F) bool.  precoded:
-    over the symbols of a frame.
+    planes, encoder_snr_db, fading, snr_db (B,).  response, drift (B,F,n) complex64: of each frame
+    in its middle, and its change from begin to end.  clip_db (B,): limit of the peaks, inf for
+    none.  phase (B,): standard deviation of an OFDM symbol's phase in rad.  lost (B,F) bool.
+    precoded: over the symbols of a frame.
     """
 
     planes: Tensor
     encoder_snr_db: Tensor
+    fading: Tensor
     snr_db: Tensor
     response: Tensor
     drift: Tensor
@@ -147,9 +149,10 @@ def draw_conditions(shape: tuple[int, int, int, int], generator: torch.Generator
     least_db = HEADER_DB + HEADER_SPREAD_DB * torch.randn(batch, frames, generator=generator)
     gone = torch.where(rand(batch) < LOST_SHARE, LOST_MAX * rand(batch), 0.0)
     lost = (mean_db < least_db) | (rand(batch, frames) < gone[:, None])
+    fading = (~still | (gone > 0)) ^ (rand(batch) < MISTAKEN_SHARE)
     precoded = bool(torch.rand((), generator=generator) < PRECODED_SHARE)
     return Conditions(
-        planes, encoder_snr_db, snr_db, response, drift, clip_db, phase, lost, precoded
+        planes, encoder_snr_db, fading, snr_db, response, drift, clip_db, phase, lost, precoded
     )
 
 

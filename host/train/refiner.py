@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--crops", type=int, default=600, help="of photos, coded before the first step")
     add("--small", type=int, default=600, help="pictures up to 64 pixels, likewise")
     add("--small-share", type=float, default=0.15, help="of the steps on them, 0 to 1")
-    add("--codec", default="jscc-v2", help="name of the codec's weights")
+    add("--codec", default="jscc-v3", help="name of the codec's weights")
     add("--features", default="hed-v1", help="name of the edge network's weights")
     add("--weights", metavar="DIR", help="folder of these weights (default: those shipped)")
     add("--width", type=int, default=80, help="of the refiner at a quarter of the resolution")

@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from host.train.card import About
-from models.weights_io import WEIGHTS_DIR, base_state, load_into, read_card
+from models.weights_io import WEIGHTS_DIR, base_state, fill, load_into, load_state, read_card
 from semcom_blocks.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -56,3 +56,15 @@ def load_start(
     load_into(module, path, card["sha256"], base_state(card, directory))
     log.info("started from %s", name)
     return {"start": name, "start_sha256": card["sha256"]}
+
+
+def load_part(module: nn.Module, start: str, parts: Collection[str]) -> None:
+    """Fill the submodules ``parts`` of ``module`` with those of the weights ``start``."""
+    name, directory = find(start)
+    card, path = read_card(name, directory), directory / f"{name}.safetensors"
+    state = base_state(card, directory) | load_state(path, card["sha256"])
+    for part in parts:
+        own, prefix = module.get_submodule(part), f"{part}."
+        given = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        fill(own, given, path)
+    log.info("%s from %s", ", ".join(parts), name)

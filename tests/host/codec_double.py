@@ -29,7 +29,7 @@ SPREAD = 420.0 / (1.0 + ORDER[1] + ORDER[2]) ** 1.6
 
 
 class CodecDouble:
-    def encode(self, image, rate, snr_db):
+    def encode(self, image, rate, snr_db, fading=False):
         if rate not in KEPT:
             raise ConfigError(f"rate is {rate!r}, permitted: {', '.join(KEPT)}")
         height, width, _ = image.shape

@@ -26,7 +26,7 @@ def tiny_codec():
     model = Jscc(JsccConfig(latents=32, width=8, encoder_blocks=1, decoder_blocks=1))
     coarse = torch.rand(40, 3, 6, 6)
     smooth = torch.nn.functional.interpolate(coarse, 32, mode="bicubic")
-    model.init_linear((smooth + 0.03 * torch.randn(40, 3, 32, 32)).clamp(0, 1))
+    model.init_code((smooth + 0.03 * torch.randn(40, 3, 32, 32)).clamp(0, 1))
     torch.nn.init.normal_(model.encoder.trunk.tail.weight, std=0.002)
     torch.nn.init.normal_(model.decoder.trunk.tail.weight, std=0.002)
     return ImageCodec(model, "tiny", bfloat16=False)

@@ -49,6 +49,7 @@ def test_rate_is_complex_symbols_per_source_value(rate):
 def test_descriptor_is_small_and_survives_json(tiny_codec):
     symbols, descriptor = tiny_codec.encode(picture(40, 60), "1/12", 7.25)
     assert set(descriptor) == set("cwhrsn")
+    assert tiny_codec.encode(picture(40, 60), "1/12", 7.25, fading=True)[1]["f"] == 1
     text = json.dumps(descriptor)
     assert len(text) < 100
     variance = noise_var(symbols, 7)
@@ -165,6 +166,8 @@ def test_encode_refuses(tiny_codec, image, rate, snr_db, named):
         {"r": True},
         {"s": float("nan")},
         {"s": 1e9},
+        {"f": 2},
+        {"f": True},
         {"s": "ten"},
         {"s": None},
         {"n": 1},

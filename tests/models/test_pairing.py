@@ -51,7 +51,7 @@ def drawn(loss=0.0, seed=1, noise_var=0.02):
 def test_the_estimate_solves_the_two_by_two_problem():
     """Against the textbook formula x = P·Hᵀ·(H·P·Hᵀ + V)⁻¹·y of each pair."""
     x, y, trust, power = drawn()
-    found = estimate(y, trust, power, PLANES) * power
+    found = estimate(y * trust, trust, power, PLANES) * power
     turned = torch.tensor([[1.0, 1.0], [1.0, -1.0]]).double() * 0.5**0.5
     for b, l, i, j in ((0, 1, 2, 3), (1, 0, 5, 5), (2, 6, 1, 20)):  # noqa: E741
         m = 2 * int(PLANES[b]) - 1 - l
@@ -68,7 +68,8 @@ def test_white_noise_does_not_see_the_pairs():
     x, _, _, power = drawn()
     trust = kept(torch.full(SHAPE, 100.0))
     w = noise(*SHAPE, seed=6) * 0.1
-    paired = estimate(kept(turn(x, PLANES) + turn(kept(w), PLANES)), trust, power, PLANES)
+    heard = kept(turn(x, PLANES) + turn(kept(w), PLANES)) * trust
+    paired = estimate(heard, trust, power, PLANES)
     single = kept(x + w) * 100 / (100 * power + 1)
     assert torch.allclose(paired, single, atol=1e-4)
 
@@ -76,7 +77,7 @@ def test_white_noise_does_not_see_the_pairs():
 def test_a_lost_symbol_costs_little_where_its_mate_arrives():
     """A tenth lost: alone a tenth of the energy is gone, in 8 pairs little over a hundredth."""
     x, y, trust, power = drawn(loss=0.1, noise_var=1e-6)
-    error = (kept(estimate(y, trust, power, PLANES) * power) - x)[2].square().sum()
+    error = (kept(estimate(y * trust, trust, power, PLANES) * power) - x)[2].square().sum()
     assert 0.008 < error / x[2].square().sum() < 0.02
 
 

@@ -15,7 +15,7 @@ import pytest
 from models.image_codec import ImageCodec, symbol_count
 
 GOLDEN = Path(__file__).parent / "golden"
-NAMES = ("jscc-v2", "jscc-ofdm-v1", "jscc-qam64-v1")
+NAMES = ("jscc-v3", "jscc-ofdm-v1", "jscc-qam64-v1")
 TOLERANCE_DB = 0.05
 SEED = 11
 
@@ -25,9 +25,10 @@ def psnr_db(reference, image):
     return -10 * np.log10(np.mean(error**2))
 
 
-def send(codec, image, rate, snr_db, told_snr_db=None, lost_share=0.0, seed=SEED):
+def send(codec, image, rate, snr_db, told_snr_db=None, lost_share=0.0, fading=False, seed=SEED):
     """PSNR in dB after an ideal AWGN channel of ``snr_db``; the encoder is told ``told_snr_db``."""
-    symbols, descriptor = codec.encode(image, rate, snr_db if told_snr_db is None else told_snr_db)
+    told_snr_db = snr_db if told_snr_db is None else told_snr_db
+    symbols, descriptor = codec.encode(image, rate, told_snr_db, fading)
     rng = np.random.default_rng(seed)
     variance = np.full(symbols.size, 10 ** (-snr_db / 10), np.float32)
     noise = rng.standard_normal((symbols.size, 2)) @ np.array([1, 1j]) * np.sqrt(variance / 2)
@@ -67,6 +68,7 @@ def test_better_channels_and_higher_rates_give_better_pictures(codec, photo):
     by_snr = [send(codec, photo, "1/6", snr_db) for snr_db in (-2, 4, 10, 16, 22)]
     by_rate = [send(codec, photo, rate, 10) for rate in ("1/24", "1/12", "1/6", "1/3")]
     assert np.all(np.diff(by_snr) > 1), by_snr
+    assert send(codec, photo, "1/6", 40) > by_snr[-1]
     assert np.all(np.diff(by_rate) > 0.3), by_rate
 
 
@@ -77,8 +79,14 @@ def test_photos_look_like_the_photo(codec, photos, snr_db, bar_db):
 
 
 def test_quality_falls_gently_with_lost_symbols(codec, photo):
-    scores = [send(codec, photo, "1/6", 13, lost_share=share) for share in (0, 0.05, 0.2, 0.5)]
+    """If the encoder knows; on curves the first losses cost more."""
+    shares = (0, 0.05, 0.2, 0.5)
+    scores = [send(codec, photo, "1/6", 13, lost_share=share, fading=True) for share in shares]
+    bent = [send(codec, photo, "1/6", 13, lost_share=share) for share in shares]
     assert np.all(np.diff(scores) < 0), scores
+    assert np.all(np.diff(bent) < 0), bent
+    assert bent[0] > scores[0] + 0.3
+    assert scores[1] > bent[1] > 27
     assert scores[0] - scores[1] < 3
     assert scores[3] > 20
 
@@ -86,7 +94,7 @@ def test_quality_falls_gently_with_lost_symbols(codec, photo):
 def test_cut_off_behind_a_prefix_the_picture_gets_coarser(codec, photo):
     """Symbols of rate 1/3 of which only a lower rate's arrive: what is cut off held the mates of
     strong coefficients, so that this is for accidents; a lower rate is chosen at the encoder."""
-    symbols, descriptor = codec.encode(photo, "1/3", 19)
+    symbols, descriptor = codec.encode(photo, "1/3", 19, fading=True)
     scores = []
     for rate in ("1/24", "1/12", "1/6", "1/3"):
         cut = np.arange(symbols.size) >= symbol_count(*photo.shape[:2], rate)
@@ -94,14 +102,15 @@ def test_cut_off_behind_a_prefix_the_picture_gets_coarser(codec, photo):
         decoded = codec.decode(np.where(cut, 0, symbols), variance, descriptor)
         scores.append(psnr_db(photo, decoded))
     assert np.all(np.diff(scores) > 0.5), scores
-    assert scores[0] > 15
+    assert scores[0] > 20
     assert scores[2] > 28
 
 
 def test_a_stale_snr_at_the_encoder_costs_little(codec, photo):
+    """A photo may even gain: its strong blocks stand above the mean that the code is made for."""
     matched = send(codec, photo, "1/6", 10)
     for told in (6, 14):
-        assert matched - 1.5 < send(codec, photo, "1/6", 10, told_snr_db=told) < matched + 0.3
+        assert matched - 1.5 < send(codec, photo, "1/6", 10, told_snr_db=told) < matched + 0.5
 
 
 def test_per_symbol_noise_variance_helps(codec, photo):

@@ -18,6 +18,7 @@ from models.symbols import (  # noqa: E402
 )
 
 GRID = (16, 16)
+EVEN = torch.tensor([False])  # the channel's SNR
 
 
 def latents(gains, channels=16, grid=GRID, seed=0):
@@ -66,7 +67,7 @@ def test_without_noise_the_decoder_knows_what_latents_were_divided_by():
     planes = torch.full((7,), 8)
     sent = transmit(original, planes)
     noise_var = torch.full((7, 8, *GRID), 1e-6)
-    found = receive(sent, noise_var, torch.full((7,), 60.0), planes).gain
+    found = receive(sent, noise_var, torch.full((7,), 60.0), planes, EVEN.expand(7)).gain
     divisor = (original[:, 1:] / turn(sent, planes)[:, 1:]).mean((1, 2, 3)) / 2**0.5
     assert torch.allclose((GAIN_SPREAD * found).exp() / divisor, torch.ones(7), atol=2e-3)
 
@@ -78,7 +79,7 @@ def test_the_gain_is_known_as_well_as_its_energy_says(snr_db):
     planes = torch.full((800,), 8)
     sent = transmit(latents(truth.tolist(), grid=(8, 8)), planes)
     received, noise_var = through(sent, snr_db)
-    found = receive(received, noise_var, torch.full((800,), snr_db), planes)
+    found = receive(received, noise_var, torch.full((800,), snr_db), planes, EVEN.expand(800))
     energy = float(gain_energy(torch.tensor(8.0 * 64)))
     expected = 1 / math.sqrt(1 + energy * 10 ** (snr_db / 10))
     own = (1 + energy / (16 * 64) * truth.square()).log() / (2 * GAIN_SPREAD)  # the gain's power
@@ -91,11 +92,11 @@ def test_blocks_that_are_lost_leave_the_gain_to_the_others():
     received, noise_var = through(transmit(latents([2.0]), planes), 15.0)
     noise_var[:, :, :8, :8] = torch.inf
     received[:, :, :8, :8] = 0
-    assert float(receive(received, noise_var, torch.tensor([15.0]), planes).gain) == pytest.approx(
-        2, abs=0.5
-    )
+    assert float(
+        receive(received, noise_var, torch.tensor([15.0]), planes, EVEN).gain
+    ) == pytest.approx(2, abs=0.5)
     nothing = torch.full_like(noise_var, torch.inf)
-    assert float(receive(received * 0, nothing, torch.tensor([15.0]), planes).gain) == 0
+    assert float(receive(received * 0, nothing, torch.tensor([15.0]), planes, EVEN).gain) == 0
 
 
 def test_the_gain_takes_little_of_any_pictures_power():
@@ -109,14 +110,14 @@ def test_conditions_of_erasures():
     noise_var = torch.full((1, 16, 2, 2), 0.1)
     received = torch.zeros(1, 32, 2, 2)
     snr_db, planes = torch.tensor([10.0]), torch.tensor([16])
-    full = receive(received, noise_var, snr_db, planes).condition[0]
+    full = receive(received, noise_var, snr_db, planes, EVEN).condition[0]
     assert full[1] == pytest.approx(float(scale_snr(torch.tensor(10.0))), abs=1e-6)
     assert full[2] == pytest.approx(1)
     noise_var[:, 8:] = torch.inf  # half the planes: the SNR of the rest stays what it was
-    half = receive(received, noise_var, snr_db, planes).condition[0]
+    half = receive(received, noise_var, snr_db, planes, EVEN).condition[0]
     assert half[1] == pytest.approx(float(full[1]), abs=1e-6)
     assert half[2] == pytest.approx(1 - 1 / 1.5)
-    alone = receive(received[:, :16], noise_var[:, :8], snr_db, planes).condition[0]
+    alone = receive(received[:, :16], noise_var[:, :8], snr_db, planes, EVEN).condition[0]
     assert torch.equal(half, alone)
-    none = receive(received, torch.full((1, 16, 2, 2), torch.inf), snr_db, planes)
+    none = receive(received, torch.full((1, 16, 2, 2), torch.inf), snr_db, planes, EVEN)
     assert all(torch.isfinite(part).all() for part in none)

@@ -51,15 +51,15 @@ def test_round_trip(tmp_path):
 
 
 def test_shipped_weights_are_small_and_described():
-    card = read_card("jscc-v2")
-    path = WEIGHTS_DIR / "jscc-v2.safetensors"
+    card = read_card("jscc-v3")
+    path = WEIGHTS_DIR / "jscc-v3.safetensors"
     assert path.stat().st_size == card["bytes"] <= SHIPPED_LIMIT_BYTES
     state = load_state(path, card["sha256"])
     model = Jscc(JsccConfig(**card["config"]))
     assert state.keys() == model.state_dict().keys()
     assert sum(p.numel() for p in model.parameters()) == card["parameters"] <= 3_000_000
     assert card["curve"] and card["data"] and card["training"]["steps_done"] > 0
-    text = (WEIGHTS_DIR / "jscc-v2.card.md").read_text(encoding="utf-8")
+    text = (WEIGHTS_DIR / "jscc-v3.card.md").read_text(encoding="utf-8")
     assert card["sha256"] in text
 
 

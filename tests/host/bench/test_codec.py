@@ -33,7 +33,7 @@ def test_every_rate_is_timed_both_ways(tmp_path, capsys):
     ways = [(row["rate"], row["way"]) for row in found["rows"]]
     assert len(set(ways)) == 8
     assert all(row["median_ms"] > 0 and row["goal_ms"] is None for row in found["rows"])
-    assert "jscc-v2" in capsys.readouterr().out
+    assert "jscc-v3" in capsys.readouterr().out
 
 
 def test_a_missed_goal_is_an_exit_code(monkeypatch):

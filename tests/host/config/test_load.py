@@ -98,3 +98,20 @@ def test_a_run_cannot_be_changed():
     run = load_run()
     with pytest.raises(ValueError, match="frozen"):
         run.seed = 2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fades"),
+    [
+        ({}, False),
+        ({"channel.model": "none"}, False),
+        ({"channel.model": "rayleigh"}, True),
+        ({"channel.model": "multipath"}, True),
+        ({"channel.model": "rayleigh", "codec.fading": "no"}, False),
+        ({"codec.fading": "yes"}, True),
+        ({"radio.spec": "usrp:addr=b"}, True),  # nobody knows what lies between
+        ({"radio.spec": "usrp:addr=b", "codec.fading": "no"}, False),
+    ],
+)
+def test_the_codec_is_told_whether_the_channel_fades(overrides, fades):
+    assert load_run(overrides=overrides).fades is fades

@@ -36,7 +36,7 @@ def test_bit_errors_with_the_channel_known_are_those_of_theory(rng):
 class Codec:
     """Pixels as symbols."""
 
-    def encode(self, image, rate, snr_db):
+    def encode(self, image, rate, snr_db, fading=False):
         return (image.reshape(-1) / 128.0 - 1).astype(np.complex64), {"shape": image.shape}
 
     def decode(self, symbols, noise_var, descriptor):

@@ -30,7 +30,7 @@ def weights(tmp_path_factory):
     model = Jscc(JsccConfig(32, 8, 0, 0))
     coarse = torch.rand(30, 3, 6, 6)
     smooth = torch.nn.functional.interpolate(coarse, 32, mode="bicubic")
-    model.init_linear((smooth + 0.03 * torch.randn(30, 3, 32, 32)).clamp(0, 1))
+    model.init_code((smooth + 0.03 * torch.randn(30, 3, 32, 32)).clamp(0, 1))
     for name in ("fair", "poor"):
         path = folder / f"{name}.safetensors"
         card = {"sha256": save_weights(path, model.state_dict()), "config": vars(model.config)}

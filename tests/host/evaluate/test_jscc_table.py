@@ -85,7 +85,7 @@ def test_several_models_are_compared_and_drawn(data, tmp_path, capsys):
     file, plot = tmp_path / "table.json", tmp_path / "curves.png"
     renamed = data.rename(data.parent / "cifar10")
     for suffix in ("json", "safetensors"):
-        content = (WEIGHTS_DIR / f"jscc-v2.{suffix}").read_bytes()
+        content = (WEIGHTS_DIR / f"jscc-v3.{suffix}").read_bytes()
         for name in "ab":
             (tmp_path / f"{name}.{suffix}").write_bytes(content)
     words = ["--data", str(renamed), "--name", "a", "b", "--weights", str(tmp_path)]
@@ -112,7 +112,7 @@ def test_several_models_are_compared_and_drawn(data, tmp_path, capsys):
         (["--json", "/nowhere/at/all.json"], ConfigError, "all.json"),
         (["--plot", "/nowhere/at/all.png"], ConfigError, "all.png"),
         (["--name", "nobody"], ModelError, r"nobody\.json"),
-        (["--name", "jscc-v2", "jscc-v2"], ConfigError, "each once"),
+        (["--name", "jscc-v3", "jscc-v3"], ConfigError, "each once"),
     ],
 )
 def test_refusals(data, words, error, named):

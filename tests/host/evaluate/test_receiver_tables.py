@@ -47,7 +47,7 @@ def weights(tmp_path_factory):
         "receiver-vae-v1": GaussianReceiver(GaussianConfig(trunk)),
         "edge-codec-v1": EdgeCodecNetworks(TransformConfig()),
         "hed-v1": Hed(HedConfig(widths=(4, 4, 4, 4), blocks=(1, 1, 1, 1), lateral=4)),
-        "jscc-v2": Jscc(JsccConfig(width=8, encoder_blocks=1, decoder_blocks=1)),
+        "jscc-v3": Jscc(JsccConfig(width=8, encoder_blocks=1, decoder_blocks=1)),
         "refiner-v1": Refiner(RefinerConfig(fine=4, fine_blocks=0, width=4, blocks=0)),
     }
     for name, network in networks.items():

@@ -25,7 +25,7 @@ class Linear:
 
     name = "linear"
 
-    def encode(self, pixels, rate, snr_db):
+    def encode(self, pixels, rate, snr_db, fading=False):
         values = pixels.astype(np.float32).ravel() / 127.5 - 1
         symbols = values[0::2] + 1j * values[1::2]
         symbols *= self._weights(len(symbols))

@@ -42,7 +42,7 @@ def serve():
     gate = threading.Event()
 
     class Slow(CodecDouble):
-        def encode(self, image, rate, snr_db):
+        def encode(self, image, rate, snr_db, fading=False):
             gate.wait(10)
             return super().encode(image, rate, snr_db)
 

@@ -157,10 +157,25 @@ def test_malformed_messages_are_counted_and_the_next_good_one_works(
 
 
 class Crashing(CodecDouble):
-    def encode(self, image, rate, snr_db):
+    def encode(self, image, rate, snr_db, fading=False):
         if snr_db == 13:
             raise RuntimeError("boom\nsecond line")
         return super().encode(image, rate, snr_db)
+
+
+class Telling(CodecDouble):
+    def encode(self, image, rate, snr_db, fading=False):
+        symbols, descriptor = super().encode(image, rate, snr_db)
+        return symbols, descriptor | {"f": int(fading)}
+
+
+def test_the_codec_is_told_whether_the_channel_fades(context, serve):
+    client = HostClient(context, serve(Telling).endpoint)
+    assert [client.encode(PHOTO, "1/6", 10, fading)[1]["f"] for fading in (True, False)] == [1, 0]
+    with pytest.raises(WireError, match="fading is str"):
+        meta = {"rate": "1/6", "snr_db": 10.0, "fading": "yes"}
+        client.request(Message("encode", meta, {"image": PHOTO}), "encoded")
+    client.close()
 
 
 def test_an_unexpected_exception_is_one_reply_not_the_end(context, serve):
@@ -187,7 +202,7 @@ def test_ping_is_answered_while_it_computes_and_the_queue_is_bounded(context, se
     release = threading.Event()
 
     class Slow(CodecDouble):
-        def encode(self, image, rate, snr_db):
+        def encode(self, image, rate, snr_db, fading=False):
             release.wait(20)
             return super().encode(image, rate, snr_db)
 

@@ -16,7 +16,7 @@ from semcom_blocks.errors import ConfigError, ModelError  # noqa: E402
 
 TINY = ["--steps=6", "--batch=4", "--width=8", "--encoder-blocks=1", "--decoder-blocks=1"]
 TINY += ["--threads=1", "--photo-share=0.5", "--seed=3"]
-NAME = "jscc-v2.safetensors"
+NAME = "jscc-v3.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def uninterrupted(data, tmp_path_factory):
 
 
 def test_it_leaves_a_codec_with_its_card(uninterrupted):
-    card = json.loads((uninterrupted / "jscc-v2.json").read_text(encoding="utf-8"))
+    card = json.loads((uninterrupted / "jscc-v3.json").read_text(encoding="utf-8"))
     assert card["training"]["steps_done"] == 6
     assert card["training"]["seed"] == 3
     assert card["curve"][-1]["step"] == 6
@@ -53,7 +53,7 @@ def test_it_leaves_a_codec_with_its_card(uninterrupted):
     assert card["data"] == [
         f"`{card['training']['data_names'][0]}`, split `train`: 10 pictures, 0 skipped"
     ]  # 1 val, 1 test
-    assert card["sha256"] in (uninterrupted / "jscc-v2.card.md").read_text(encoding="utf-8")
+    assert card["sha256"] in (uninterrupted / "jscc-v3.card.md").read_text(encoding="utf-8")
     codec = ImageCodec.load(directory=uninterrupted)
     symbols, descriptor = codec.encode(np.zeros((9, 9, 3), np.uint8), "1/6", 5.0)
     noise_var = np.full(symbols.size, 0.3, np.float32)
@@ -82,9 +82,9 @@ def test_it_goes_on_from_other_weights_through_the_ofdm_link(data, uninterrupted
     start = ["--start", str(uninterrupted / NAME), "--constellation", "16", "--lr", "1e-7"]
     link = ["--link", "ofdm", "--name", "jscc-ofdm-v1", "--tensorboard", str(tmp_path / "curves")]
     assert jscc.run(options(data, tmp_path, *start, *link, "--steps", "1", "--ema", "0")) == 0
-    card, parent = (read_card(*x) for x in (("jscc-ofdm-v1", tmp_path), ("jscc-v2", uninterrupted)))
+    card, parent = (read_card(*x) for x in (("jscc-ofdm-v1", tmp_path), ("jscc-v3", uninterrupted)))
     assert card["training"]["link"] == "ofdm"
-    assert card["training"]["start"] == "jscc-v2"
+    assert card["training"]["start"] == "jscc-v3"
     assert card["training"]["start_sha256"] == parent["sha256"]
     before, after = (
         load_state(folder / f"{c['name']}.safetensors", c["sha256"])
@@ -106,7 +106,7 @@ def test_with_fixed_convolutions_only_the_rest_is_stored(data, uninterrupted, tm
     assert whole.keys() - stored.keys() == {key for key in whole if ".wide." in key}
     assert any(not torch.equal(stored[key], whole[key]) for key in stored)
     for suffix in ("json", "safetensors"):
-        (out / f"jscc-v2.{suffix}").write_bytes((uninterrupted / f"jscc-v2.{suffix}").read_bytes())
+        (out / f"jscc-v3.{suffix}").write_bytes((uninterrupted / f"jscc-v3.{suffix}").read_bytes())
     codec = ImageCodec.load("fine", directory=out, bfloat16=False)
     assert codec.bits_per_symbol == 6
     state = codec.model.state_dict()
@@ -116,6 +116,28 @@ def test_with_fixed_convolutions_only_the_rest_is_stored(data, uninterrupted, tm
 def test_fixed_convolutions_need_a_start(data, tmp_path):
     with pytest.raises(ConfigError, match="with a start"):
         jscc.run(options(data, tmp_path, "--fixed-convolutions"))
+
+
+def test_trunks_of_other_weights_stand_in_a_code_solved_anew(data, uninterrupted, tmp_path):
+    words = ["--trunks", str(uninterrupted / NAME), "--lr", "1e-7", "--steps", "1", "--ema", "0"]
+    assert jscc.run(options(data, tmp_path, *words, "--seed", "5")) == 0
+    card = read_card("jscc-v3", tmp_path)
+    assert card["training"]["trunks_name"] == NAME
+    given = read_card("jscc-v3", uninterrupted)
+    before = load_state(uninterrupted / NAME, given["sha256"])
+    after = load_state(tmp_path / NAME, card["sha256"])
+    for key, value in after.items():
+        if ".trunk." in key:
+            torch.testing.assert_close(value, before[key], atol=1e-3, rtol=1e-3)  # float16
+    assert not torch.equal(after["decoder.log_spread"], before["decoder.log_spread"])
+
+
+def test_trunks_are_refused_beside_a_start_and_of_another_size(data, uninterrupted, tmp_path):
+    given = str(uninterrupted / NAME)
+    with pytest.raises(ConfigError, match="without a start"):
+        jscc.run(options(data, tmp_path, "--trunks", given, "--start", given))
+    with pytest.raises(ModelError, match=r"tensor '.*' has shape .*permitted"):
+        jscc.run(options(data, tmp_path, "--trunks", given, "--width", "10"))
 
 
 def test_other_weights_of_another_size_are_refused(data, uninterrupted, tmp_path):
@@ -169,9 +191,9 @@ def test_pictures_that_no_batch_can_hold(tmp_path):
 
 def test_a_constellation_is_trained_in_and_sent(data, tmp_path):
     assert jscc.run(options(data, tmp_path, "--constellation", "64", "--steps", "2")) == 0
-    card = json.loads((tmp_path / "jscc-v2.json").read_text(encoding="utf-8"))
+    card = json.loads((tmp_path / "jscc-v3.json").read_text(encoding="utf-8"))
     assert card["config"]["bits_per_symbol"] == 6
-    codec = ImageCodec.load("jscc-v2", directory=tmp_path)
+    codec = ImageCodec.load("jscc-v3", directory=tmp_path)
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     symbols, descriptor = codec.encode(picture, "1/6", 10.0)
     assert len(np.unique(symbols.real.round(4))) <= 8

@@ -15,6 +15,8 @@ from models.image_codec import ImageCodec  # noqa: E402
 from models.jscc import Jscc, JsccConfig  # noqa: E402
 from models.rates import RATE_PLANES  # noqa: E402
 
+EVEN = torch.tensor([False])
+
 
 def test_drawn_conditions_are_what_they_say():
     generator = torch.Generator().manual_seed(0)
@@ -39,7 +41,7 @@ class Probe(torch.nn.Module):
 
     config = JsccConfig()
 
-    def encode(self, pictures, snr_db, planes):
+    def encode(self, pictures, snr_db, planes, fading):
         generator = torch.Generator().manual_seed(5)
         return torch.randn(len(pictures), 32, 64, 64, generator=generator)
 
@@ -52,7 +54,7 @@ def test_noise_has_half_its_variance_per_real_dimension(snr_db):
     variance = 10 ** (-snr_db / 10)
     noise_var = torch.full((1, 16, 64, 64), variance)
     noise_var[:, 8:] = torch.inf
-    conditions = Conditions(torch.tensor([8]), torch.tensor([snr_db]), noise_var)
+    conditions = Conditions(torch.tensor([8]), torch.tensor([snr_db]), EVEN, noise_var)
     generator = torch.Generator().manual_seed(1)
     arrived = through_link(Probe(), torch.zeros(1, 3, 1, 1), conditions, generator)
     real = arrived[0, :16]
@@ -70,7 +72,7 @@ def test_training_link_and_codec_are_the_same_system():
     decoded = codec.decode(symbols, np.full(symbols.size, 1e-6, np.float32), descriptor)
     noise_var = torch.full((1, 16, 6, 8), 1e-6)
     noise_var[:, 8:] = torch.inf
-    conditions = Conditions(torch.tensor([8]), torch.tensor([9.0]), noise_var)
+    conditions = Conditions(torch.tensor([8]), torch.tensor([9.0]), EVEN, noise_var)
     tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
         out = through_link(model, tensor, conditions, torch.Generator().manual_seed(2))

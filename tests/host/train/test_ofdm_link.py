@@ -41,7 +41,8 @@ def still(count, snr_db, frames=1, response=None, **changed):
         response = torch.ones(count, frames, N_USED, dtype=torch.complex64)
     told = torch.full((count,), float(snr_db))
     quiet = Conditions(
-        torch.full((count,), 8), told, told, response, torch.zeros_like(response),
+        torch.full((count,), 8), told, torch.zeros(count, dtype=torch.bool), told,
+        response, torch.zeros_like(response),
         torch.full((count,), torch.inf), torch.zeros(count),
         torch.zeros(count, frames, dtype=torch.bool),
     )  # fmt: skip

@@ -44,7 +44,7 @@ def weights(tmp_path_factory):
     hed = HedConfig(widths=(4, 4, 4, 4), blocks=(1, 1, 1, 1), lateral=4)
     stored(folder, "hed-v1", Hed(hed), hed)
     jscc = JsccConfig(width=8, encoder_blocks=1, decoder_blocks=1)
-    stored(folder, "jscc-v2", Jscc(jscc), jscc)
+    stored(folder, "jscc-v3", Jscc(jscc), jscc)
     return folder
 
 
@@ -139,7 +139,7 @@ def test_the_refiner_trains_on_what_the_codec_gives(weights, photos, tmp_path):
     assert run(refiner, *words, "--out", tmp_path) == 0
     found = card(tmp_path, "refiner-v1")
     assert {"psnr_coarse_db", "hed_refined"} <= found["curve"][-1].keys()
-    assert found["training"]["codec_sha256"] == card(weights, "jscc-v2")["sha256"]
+    assert found["training"]["codec_sha256"] == card(weights, "jscc-v3")["sha256"]
     picture = np.zeros((20, 30, 3), np.uint8)
     assert PhotoRefiner.load(directory=tmp_path).refine(picture).shape == picture.shape
     # The adversary stays at home.
@@ -174,5 +174,5 @@ def test_bad_refiner_options_are_refused(weights, photos, tmp_path, words, compl
 def test_missing_weights_are_named(photos, tmp_path):
     with pytest.raises(ModelError, match=r"vae-v1\.json"):
         run(receiver, "--kind", "vae", "--weights", tmp_path, "--out", tmp_path)
-    with pytest.raises(ModelError, match=r"jscc-v2\.json"):
+    with pytest.raises(ModelError, match=r"jscc-v3\.json"):
         run(refiner, "--data", photos, "--weights", tmp_path, "--out", tmp_path)
