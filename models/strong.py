@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where curves stand in the code: strong channels of a block, each with its mate.
+"""Where curves stand in the code: strong channels of a block, each with its mate and a third.
 
 Of the channels sent, the first quarter, up to MOST_CURVED, may have their coefficients on curves
 (:mod:`models.curves`). ``level`` says which: by rate, SNR and place in the block the q of its
@@ -37,6 +37,10 @@ class Plan(NamedTuple):
     mates: Tensor
     others: Tensor
     partners: Tensor
+
+    def any(self) -> bool:
+        """Whether there is a curve at all."""
+        return bool((self.level > 0).any())
 
 
 def _pair(heard: Tensor, trust: Tensor, first: Tensor, second: Tensor) -> Rows:
@@ -85,7 +89,7 @@ class StrongPairs(nn.Module):
         """
         latents = unit * amplitude
         count = self.channels
-        if not count:
+        if not plan.any():
             return latents
 
         def put(curves: Tensor, z: Tensor) -> Rows:
@@ -108,7 +112,7 @@ class StrongPairs(nn.Module):
         planes (B,).
         """
         count = self.channels
-        if not count:
+        if not plan.any():
             return amplitude * estimate(heard, trust, amplitude.square(), planes)
         # In the axes before pairs were turned: x_l and x_m, noise of precision [[s, d], [d, s]].
         s, d, along, across = _pair(heard, trust, _all(plan.mates, count), plan.mates)
