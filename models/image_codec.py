@@ -39,6 +39,7 @@ NOISE_VAR_FLOOR = 1e-6  # 60 dB; an ideal channel may say 0
 #: SNR up to which curves pay, of a picture of one block of the transform and of larger ones, whose
 #: strong blocks stand far above the mean. Beyond, the code is that for channels that fade.
 CURVED_UP_TO_DB = (25.0, 20.0)
+FEWEST_CURVED = RATE_PLANES[1]  # planes: at 1/24 there are too few symbols to give any away
 
 
 def grid_of(height: int, width: int) -> tuple[int, int]:
@@ -125,7 +126,8 @@ class ImageCodec:
         _require_size(height, width)
         rows, columns = grid_of(height, width)
         planes = RATE_PLANES[RATES.index(rate)]
-        fading = fading or snr_db > CURVED_UP_TO_DB[max(rows, columns) > BLOCK]
+        curved = planes >= FEWEST_CURVED and snr_db <= CURVED_UP_TO_DB[max(rows, columns) > BLOCK]
+        fading = fading or not curved
 
         latents = torch.empty(1, 2 * planes, rows, columns)
         known = torch.tensor([snr_db]), torch.tensor([planes]), torch.tensor([bool(fading)])

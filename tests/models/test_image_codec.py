@@ -57,6 +57,22 @@ def test_descriptor_is_small_and_survives_json(tiny_codec):
     assert np.array_equal(direct, tiny_codec.decode(symbols, variance, json.loads(text)))
 
 
+@pytest.mark.parametrize(
+    ("side", "rate", "snr_db", "straight"),
+    [
+        (32, "1/6", 24.0, False),
+        (32, "1/6", 26.0, True),
+        (40, "1/6", 19.0, False),
+        (40, "1/6", 21.0, True),
+        (32, "1/12", 5.0, False),
+        (32, "1/24", 5.0, True),
+    ],
+)
+def test_there_are_no_curves_where_they_do_not_pay(tiny_codec, side, rate, snr_db, straight):
+    _, descriptor = tiny_codec.encode(picture(side, side), rate, snr_db)
+    assert ("f" in descriptor) is straight
+
+
 def test_a_lower_rate_is_a_prefix_of_the_planes(tiny_codec):
     """What is cut off behind a prefix counts as erased: there is still a picture."""
     image = picture(33, 50)
