@@ -74,6 +74,9 @@ FILM_WIDTH = 32
 ENCODER_CONDITIONS, DECODER_CONDITIONS = 3, 6
 SMALLEST_VARIANCE = 1e-7  # of a coefficient: far below a rounding step of 8-bit pictures
 SMALLEST_NOISE = 1e-6  # 60 dB
+#: Curves are drawn for an SNR, from node to node: a symbol is trusted so much more than that, and
+#: not beyond what nodes are close enough for.
+MOST_SURPRISE_DB, BEST_DRAWN_DB = 10.0, 23.0
 #: Share of the symbols sent from which on the decoder's trunk knows what it sees, and below which
 #: it makes things worse.
 TRAINED_HEARD, LEAST_HEARD = 0.6, 0.2
@@ -244,7 +247,11 @@ class Jscc(nn.Module):
             known = whole.snr_db, whole.planes, whole.fading
             amplitude = at_condition(side.amplitude, *known)[:, ranks]
             gain = (GAIN_SPREAD * whole.gain).exp()[:, None, None, None]
-            trust = (1 / noise_var.clamp_min(SMALLEST_NOISE)).repeat_interleave(2, dim=1)
+            best_db = (whole.snr_db + MOST_SURPRISE_DB).clamp_max(BEST_DRAWN_DB)
+            least = 10 ** (-best_db.maximum(whole.snr_db) / 10)
+            least = torch.where(whole.fading, SMALLEST_NOISE, least.clamp_min(SMALLEST_NOISE))
+            trust = 1 / noise_var.maximum(least[:, None, None, None])
+            trust = trust.repeat_interleave(2, dim=1)
             scaled = amplitude / gain
             heard = 2**0.5 * received * trust
             plan = self.strong.plan(*known, ranks)

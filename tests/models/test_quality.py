@@ -113,6 +113,14 @@ def test_a_stale_snr_at_the_encoder_costs_little(codec, photo):
         assert matched - 1.5 < send(codec, photo, "1/6", 10, told_snr_db=told) < matched + 0.5
 
 
+def test_a_channel_far_better_than_told_does_no_harm(codec, photo):
+    """A recording played back: no noise, for a code that counted on some."""
+    for told_snr_db in (5, 15, 20):
+        matched = send(codec, photo, "1/6", told_snr_db)
+        for snr_db in (30, 60):
+            assert send(codec, photo, "1/6", snr_db, told_snr_db=told_snr_db) > matched
+
+
 def test_per_symbol_noise_variance_helps(codec, photo):
     """Half the symbols 4 dB, half 19 dB: being told which beats being told the mean variance."""
     symbols, descriptor = codec.encode(photo, "1/6", 10)
