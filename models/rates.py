@@ -7,6 +7,9 @@ values, so a rate R sends the first 48·R symbol planes (one plane = two real la
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -63,11 +66,6 @@ def partners(planes: int, latents: int, per_channel: int) -> tuple[Tensor, Tenso
     return strong, mate, mate - count * per_channel
 
 
-def _straight(strength: Tensor, snr: float, cost: float) -> Tensor:
-    """Power of each coefficient of the linear code where a unit of it costs so much error."""
-    return ((strength * snr / cost).sqrt() - 1).clamp_min(0) / snr
-
-
 def best_code(variance: Tensor, latents: int) -> tuple[Tensor, Tensor, Tensor]:
     """Amplitudes aᵢ ≥ 0 (2,R,S,K) for variances λ (K,), falling, and what is on curves.
 
@@ -89,44 +87,64 @@ def best_code(variance: Tensor, latents: int) -> tuple[Tensor, Tensor, Tensor]:
     per_channel = len(variance) // latents
     amplitudes = torch.zeros(*TABLE, len(variance))
     levels, thirds = torch.zeros(2, *TABLE, CURVED)
-    power = torch.logspace(-4, 5, 600, dtype=torch.float64)
     for r, planes in enumerate(RATE_PLANES):
         sent = len(variance) * min(2 * planes, latents) // latents
         strength = variance[:sent].double()
-        strong, mate, third = partners(planes, latents, per_channel)
+        places = partners(planes, latents, per_channel)
         for s, snr_db in enumerate(KNOTS_DB):
             snr = 10 ** (snr_db / 10)
-            errors = [error_of(power * snr / symbols, symbols) for symbols in (2, 3)]
-            low, high = 1e-15, 1e9  # of μ, by bisection on its logarithm
-            for _ in range(60):
-                middle = (low * high) ** 0.5
-                given = _straight(strength, snr, middle)
-                cost = strength / (1 + given * snr) + middle * given
-                two, three = (
-                    (strength[strong, None] * error + middle * power).min(1) for error in errors
-                )
-                costs = torch.stack(
-                    [
-                        cost[strong] + cost[mate] + cost[third],
-                        two.values + strength[mate] + cost[third],
-                        three.values + strength[mate] + strength[third],
-                    ]
-                )
-                best = costs.argmin(0)
-                choices = given[strong], power[two.indices], power[three.indices]
-                given[strong] = torch.stack(choices).gather(0, best[None])[0]
-                given[mate] *= best == 0
-                given[third] *= best < 2
-                low, high = (middle, high) if given.sum() > sent else (low, middle)
+            given, symbols = _within(sent, partial(_curved, strength, snr, places))
             amplitudes[0, r, s, :sent] = given.sqrt().float()
-            level = 10 * (given[strong] * snr / (1 + best)).clamp_min(1e-9).log10()
+            strong = places[0]
+            level = 10 * (given[strong] * snr / symbols).clamp_min(1e-9).log10()
             level = level.clamp(LOWEST_DB, HIGHEST_DB)
-            levels[0, r, s, strong] = torch.where(best > 0, level, 0.0).float()
-            thirds[0, r, s, strong] = (best == 2).float()
-            low, high = 1e-15, 1e9
-            for _ in range(60):
-                middle = (low * high) ** 0.5
-                given = _straight(strength, snr, middle)
-                low, high = (middle, high) if given.sum() > sent else (low, middle)
+            levels[0, r, s, strong] = torch.where(symbols > 1, level, 0.0).float()
+            thirds[0, r, s, strong] = (symbols == 3).float()
+            given, _ = _within(sent, partial(_straight, strength, snr))
             amplitudes[1, r, s, :sent] = given.sqrt().float()
     return amplitudes, levels, thirds
+
+
+Split = tuple[Tensor, Tensor]  # power of each coefficient, symbols that each strong one takes
+
+
+def _within(budget: float, split: Callable[[float], Split]) -> Split:
+    """The split whose cost of power μ is the least that keeps within the budget."""
+    low, high = 1e-15, 1e9  # of μ, by bisection on its logarithm
+    for _ in range(60):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if split(middle)[0].sum() > budget else (low, middle)
+    return split(high)
+
+
+def _straight(strength: Tensor, snr: float, cost: float) -> Split:
+    """The linear code where a unit of power costs so much error."""
+    power = ((strength * snr / cost).sqrt() - 1).clamp_min(0) / snr
+    return power, torch.ones_like(power)
+
+
+def _curved(
+    strength: Tensor, snr: float, places: tuple[Tensor, Tensor, Tensor], cost: float
+) -> Split:
+    """The same where strong coefficients may be on curves; ``places``: :func:`partners`."""
+    strong, mate, third = places
+    power = torch.logspace(-4, 5, 600, dtype=torch.float64)
+    given, _ = _straight(strength, snr, cost)
+    single = strength / (1 + given * snr) + cost * given
+    two, three = (
+        (strength[strong, None] * error_of(power * snr / n, n) + cost * power).min(1)
+        for n in (2, 3)
+    )
+    costs = torch.stack(
+        [
+            single[strong] + single[mate] + single[third],
+            two.values + strength[mate] + single[third],
+            three.values + strength[mate] + strength[third],
+        ]
+    )
+    symbols = 1 + costs.argmin(0)
+    choices = torch.stack([given[strong], power[two.indices], power[three.indices]])
+    given[strong] = choices.gather(0, symbols[None] - 1)[0]
+    given[mate] *= symbols == 1
+    given[third] *= symbols < 3
+    return given, symbols

@@ -50,11 +50,6 @@ def _pair(heard: Tensor, trust: Tensor, first: Tensor, second: Tensor) -> Rows:
     return (t + mate_t) / 2, (t - mate_t) / 2, (y + mate_y) * 0.5**0.5, (y - mate_y) * 0.5**0.5
 
 
-def _all(grid: Tensor, count: int) -> Tensor:
-    """The first channels themselves, in the shape of ``grid``."""
-    return torch.arange(count, device=grid.device)[None, :, None, None].expand_as(grid)
-
-
 class StrongPairs(nn.Module):
     """Strong coefficients to two or three symbols each and back.
 
@@ -115,7 +110,8 @@ class StrongPairs(nn.Module):
         if not plan.any():
             return amplitude * estimate(heard, trust, amplitude.square(), planes)
         # In the axes before pairs were turned: x_l and x_m, noise of precision [[s, d], [d, s]].
-        s, d, along, across = _pair(heard, trust, _all(plan.mates, count), plan.mates)
+        own = torch.arange(count, device=heard.device)[:, None, None].expand_as(plan.mates)
+        s, d, along, across = _pair(heard, trust, own, plan.mates)
         s_t, d_t, along_t, across_t = _pair(heard, trust, plan.partners, plan.others)
         weak = amplitude.gather(1, plan.mates)
         known_t, other_t = (amplitude.gather(1, c).square() for c in (plan.partners, plan.others))
